@@ -1,0 +1,47 @@
+# `make run` and `make test` are all that a fresh machine needs (Python 3.11, make, git).
+PYTHON ?= python3.11
+CONFIG ?= config.yaml
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := envs/requirements.txt
+DEV_REQUIREMENTS := envs/requirements-dev.txt
+
+.PHONY: run test test-slow lint format setup setup-dev clean
+
+run: setup
+	@$(BIN)/python workflow/unlock.py
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
+
+test: setup-dev lint
+	$(BIN)/pytest -m "not slow"
+
+test-slow: setup-dev
+	$(BIN)/pytest -m slow
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+setup: $(VENV)/.requirements
+setup-dev: $(VENV)/.requirements-dev
+
+$(VENV)/.requirements: $(REQUIREMENTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@touch $@
+
+$(VENV)/.requirements-dev: $(VENV)/.requirements $(DEV_REQUIREMENTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(DEV_REQUIREMENTS)
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

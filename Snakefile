@@ -1,0 +1,34 @@
+# Feature purity of CLIP-style models under caption misalignment.
+# The study stands in the config; how it is run stands in a profile; what is computed stands in lib.
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# The embedded study is read only where no other was given: two studies are never merged.
+if not workflow.overwrite_configfiles:
+
+    configfile: Path(workflow.basedir, "config.yaml")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/misalignment.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/verdicts.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures_misalignment.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        get_targets(),

@@ -1,0 +1,579 @@
+"""Misaligned captions: who resembles whom, and which pairs exchange their captions.
+
+Two captions are compared by the cosine of their TF-IDF vectors. Everything is done over the distinct
+texts of a corpus, each with the number of its captions, on sparse matrices: n captions cost
+O(n * n_neighbours) memory, never O(n * n).
+
+The procedure is that of Sun, Zhang, Li, Wang, "Contrastive Learning with Data Misalignment: Feature
+Purity, Training Dynamics and Theoretical Generalization Guarantees", NeurIPS 2025, experiment 3, with
+one correction: two captions that the text tower cannot tell apart are never exchanged.
+"""
+
+import html
+import logging
+import unicodedata
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sparse_dot_topn import sp_matmul_topn
+
+from lib.files import atomic_path
+from lib.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+STRATEGIES = ("similar", "random")
+TFIDF_DEFAULTS = {
+    "ngram_range": (1, 2),
+    "stop_words": "english",
+    "max_features": 5000,
+    "min_df": 2,
+    "max_df": 0.95,
+}
+TFIDF_KEYS = (*TFIDF_DEFAULTS, "analyzer", "token_pattern", "sublinear_tf")
+
+# Words of two and more characters. After `normalise` this finds in English what scikit-learn's own
+# pattern finds, but does not tear words apart at combining marks (Hindi, Thai, Arabic vowel signs).
+_WORD = r"\S\S+"
+# What open_clip's byte-pair tokeniser takes for one word: texts with the same words have the same
+# token ids, and texts with other words have others.
+_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# All at which str.splitlines and line-wise readers may break, and the tab that would add a column.
+_SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
+
+_ROWS_AT_ONCE = 65536  # rows of one sparse product: bounds its memory and paces the progress
+_REFILLS_AT_ONCE = 1024
+_TRIES = 64  # draws of an unused row before all of them are listed
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The n captions of a corpus as m distinct texts, and the texts most similar to each.
+
+    Two captions are one text if they have the same normalised form and the same identity.
+
+    Attributes:
+        text: (n,) int32, the text of each caption, numbered in order of first appearance.
+        identity: (m,) int32, texts with the same number are the same to the text tower.
+        vectors: (m, vocabulary) float32 CSR, TF-IDF rows of length 1, or 0 for a text without terms.
+        indices: (m, k) int32, the most similar other texts, best first; -1 where fewer than k have a
+            similarity above 0.
+        similarities: (m, k) float32, their cosines; 0 beside -1.
+    """
+
+    text: np.ndarray
+    identity: np.ndarray
+    vectors: csr_matrix
+    indices: np.ndarray
+    similarities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Which captions were exchanged.
+
+    Attributes:
+        strategy, cs, seed: as asked for; `cs` is the nominal rate.
+        permutation: (n,) int64, `permutation[i]` is the row whose caption pair i now has.
+        pairs: (p, 2) int64, the rows that exchanged, in the order of swapping, the visited one first.
+        similarities: (p,) float64, the cosine of the two captions of each of `pairs`.
+        effective_cs: share of the n rows that now have another text (not merely another row's).
+    """
+
+    strategy: str
+    cs: float
+    seed: int
+    permutation: np.ndarray
+    pairs: np.ndarray
+    similarities: np.ndarray
+    effective_cs: float
+
+
+def normalise(text: str) -> str:
+    """Lower-case, with a space for every punctuation mark and symbol.
+
+    Letters, digits and combining marks of all scripts stay (Python's own word class would drop the
+    vowel signs of Hindi or Thai), composed and decomposed spellings of a letter become one.
+    """
+    return unicodedata.normalize("NFC", text).lower().translate(_punctuation())
+
+
+def token_words(text: str) -> str:
+    """What is left of a caption for open_clip's byte-pair tokeniser, words apart by one space.
+
+    Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions have
+    equal token ids if and only if this is equal, as long as they fit into the context length.
+    """
+    if not (text.isascii() and text.isprintable() and "&" not in text):
+        # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
+        import ftfy
+
+        text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    cleaned = " ".join(text.split()).lower()
+    return " ".join(_token_pattern().findall(cleaned))
+
+
+def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
+    """TF-IDF of captions that went through `normalise`: (n, vocabulary) float32 CSR, rows of length 1.
+
+    A caption without any term of the vocabulary has an empty row.
+
+    Args:
+        texts: all captions, repeated ones too: min_df and max_df count captions.
+        tfidf: settings of scikit-learn's TfidfVectorizer (those of `TFIDF_KEYS`), over `TFIDF_DEFAULTS`.
+
+    Raises:
+        ValueError: no captions, an unknown setting, or settings that leave no term.
+    """
+    from sklearn.feature_extraction.text import (
+        TfidfVectorizer,
+    )  # 1 s to import, and swaps need none
+
+    settings = _check_tfidf(tfidf or {})
+    if len(texts) == 0:
+        raise ValueError("the list of captions is empty; at least one caption is expected")
+    if settings.get("analyzer", "word") == "word":
+        settings = {"token_pattern": _WORD} | settings
+    vectoriser = TfidfVectorizer(lowercase=False, norm="l2", dtype=np.float32, **settings)
+    try:
+        return csr_matrix(vectoriser.fit_transform(texts))
+    except ValueError as error:
+        raise ValueError(
+            f"TF-IDF leaves no term of {len(texts)} captions, the first of which is {texts[0]!r} "
+            f"({error}); expected are captions that share words outside the stop list, "
+            f"or other settings than {settings}"
+        ) from error
+
+
+def find_neighbours(
+    captions: Sequence[str],
+    n_neighbours: int = 64,
+    tfidf: dict[str, Any] | None = None,
+    identity: Sequence | np.ndarray | None = None,
+    n_threads: int = 1,
+) -> Neighbours:
+    """Find, exactly, the `n_neighbours` most similar other texts of each distinct text.
+
+    Args:
+        captions: n raw captions.
+        n_neighbours: length of each list. A longer one saves `swap` from asking again.
+        tfidf: see `vectorise`.
+        identity: n values; captions of the same value are the same to the text tower (ids of equal
+            token rows, say). By default `token_words`, which holds for open_clip's own tokeniser.
+        n_threads: of the sparse product; the result does not depend on it.
+
+    Raises:
+        ValueError: no captions, a caption that is no string, n_neighbours < 1, `identity` of another
+            length, or what `vectorise` refuses.
+    """
+    _check_captions(captions)
+    if n_neighbours < 1:
+        raise ValueError(f"n_neighbours is {n_neighbours}; at least 1 is expected")
+    if identity is None:
+        identity = _map_distinct(token_words, captions)
+    elif len(identity) != len(captions):
+        raise ValueError(f"identity has {len(identity)} values; {len(captions)} captions are given")
+    normalised = _map_distinct(normalise, captions)
+    same, _ = _number(identity.tolist() if isinstance(identity, np.ndarray) else identity)
+    text, first = _number(zip(normalised, same.tolist(), strict=True))
+    vectors = vectorise(normalised, tfidf)[first]
+    indices, similarities = _most_similar(vectors, n_neighbours, n_threads)
+    return Neighbours(text, same[first], vectors, indices, similarities)
+
+
+def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
+    """Write an uncompressed .npz; the same neighbours give the same bytes."""
+    vectors = neighbours.vectors
+    with atomic_path(path) as temporary:
+        np.savez(
+            temporary,
+            text=neighbours.text,
+            identity=neighbours.identity,
+            vectors_data=vectors.data,
+            vectors_indices=vectors.indices,
+            vectors_indptr=vectors.indptr,
+            vectors_shape=np.array(vectors.shape),
+            indices=neighbours.indices,
+            similarities=neighbours.similarities,
+        )
+
+
+def load_neighbours(path: str | Path) -> Neighbours:
+    """Read what `save_neighbours` wrote."""
+    with np.load(path) as stored:
+        parts = tuple(stored[f"vectors_{part}"] for part in ("data", "indices", "indptr"))
+        vectors = csr_matrix(parts, shape=tuple(stored["vectors_shape"].tolist()))
+        names = ("text", "identity", "indices", "similarities")
+        return Neighbours(vectors=vectors, **{name: stored[name] for name in names})
+
+
+def swap(neighbours: Neighbours, cs: float, strategy: str, seed: int, top_k: int = 10) -> Swap:
+    """Exchange captions until int(cs * n) of them are swapped (one more where that is odd).
+
+    The captions are visited in random order. One that is already used is skipped; the others draw a
+    partner, uniformly, from their candidates, exchange captions with it, and both are used. Candidates
+    of `similar` are the `top_k` most similar captions, of `random` all captions, each time among the
+    unused ones of another identity. Captions are rows: a text that many rows have can fill all places.
+    Of equally similar captions of one text, and of captions without any similarity, it is drawn who
+    is among the candidates; equally similar texts come in the order of the neighbour lists. Lists that
+    are used up are made anew, exactly, from the unused captions. Where no unused caption has
+    another identity the swapping ends early, and the effective rate shows it.
+
+    The draws come from `SeedSequence(seed, spawn_key=(strategy's place in STRATEGIES, cs in millionths))`:
+    other strategies, rates and seeds are independent draws, and none depends on which others are asked for.
+
+    Raises:
+        ValueError: cs outside [0, 1], an unknown strategy, top_k < 1 or a negative seed.
+    """
+    _check_swap(cs, strategy, seed, top_k)
+    stream = np.random.SeedSequence(seed, spawn_key=(STRATEGIES.index(strategy), round(cs * 1e6)))
+    n = len(neighbours.text)
+    pairs = _draw_pairs(neighbours, int(cs * n), strategy, top_k, np.random.default_rng(stream))
+    permutation = np.arange(n)
+    permutation[pairs[:, 0]] = pairs[:, 1]
+    permutation[pairs[:, 1]] = pairs[:, 0]
+    identity = neighbours.identity[neighbours.text]
+    return Swap(
+        strategy=strategy,
+        cs=cs,
+        seed=seed,
+        permutation=permutation,
+        pairs=pairs,
+        similarities=pair_similarities(neighbours, pairs),
+        effective_cs=float(np.mean(identity[permutation] != identity)),
+    )
+
+
+def pair_similarities(neighbours: Neighbours, pairs: np.ndarray) -> np.ndarray:
+    """Cosine of the TF-IDF vectors of each pair of rows: (p, 2) -> (p,) float64."""
+    vectors = neighbours.vectors.astype(np.float64)
+    first, second = (vectors[neighbours.text[pairs[:, side]]] for side in (0, 1))
+    return np.asarray(first.multiply(second).sum(axis=1)).reshape(-1)
+
+
+def summary(swapped: Swap) -> dict[str, str | int | float | None]:
+    """A row of the table of captions; the similarities are None where nothing was swapped."""
+    similarities = swapped.similarities
+    some = len(similarities) > 0
+    return {
+        "strategy": swapped.strategy,
+        "cs": swapped.cs,
+        "seed": swapped.seed,
+        "swapped": 2 * len(similarities),
+        "effective_cs": swapped.effective_cs,
+        "mean_similarity": float(similarities.mean()) if some else None,
+        "median_similarity": float(np.median(similarities)) if some else None,
+        "zero_similarity_share": float(np.mean(similarities == 0)) if some else None,
+    }
+
+
+def embed_permutation(permutation: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
+    """A permutation of `rows` (k,) as one of a whole table of `total` rows, the others in place."""
+    whole = np.arange(total)
+    whole[rows] = np.asarray(rows)[permutation]
+    return whole
+
+
+def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
+    """Write one caption a line, UTF-8, each line ended by a line feed.
+
+    Tabs and all line separators inside a caption (Unicode's too) become spaces, and what UTF-8 cannot
+    hold (half a surrogate pair) a question mark: line i is always caption i.
+    """
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="replace", newline="\n") as stream,
+    ):
+        stream.writelines(caption.translate(_SEPARATORS) + "\n" for caption in captions)
+
+
+# --- Texts -------------------------------------------------------------------------------------------
+
+
+@cache
+def _token_pattern():
+    import regex  # the standard library's `re` knows no classes of letters and numbers
+
+    return regex.compile(_TOKEN, regex.IGNORECASE)
+
+
+class _Punctuation(dict):
+    """A table for str.translate that looks at each character once, when it first occurs."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = ord(" ") if unicodedata.category(chr(code))[0] in "PS" else code
+        return self[code]
+
+
+@cache
+def _punctuation() -> _Punctuation:
+    return _Punctuation()
+
+
+def _map_distinct(function: Callable[[str], str], captions: Sequence[str]) -> list[str]:
+    results = {caption: function(caption) for caption in dict.fromkeys(captions)}
+    return [results[caption] for caption in captions]
+
+
+def _number(values) -> tuple[np.ndarray, np.ndarray]:
+    """Number values in order of first appearance: (n,) int32 numbers, (m,) rows of first appearance."""
+    numbers: dict = {}
+    numbered = np.array([numbers.setdefault(v, len(numbers)) for v in values], dtype=np.int32)
+    first = np.unique(numbered, return_index=True)[1]
+    return numbered, first
+
+
+def _check_captions(captions: Sequence[str]) -> None:
+    if len(captions) == 0:
+        raise ValueError("the list of captions is empty; at least one caption is expected")
+    for row, caption in enumerate(captions):
+        if not isinstance(caption, str):  # a value of the table, hence no TypeError
+            raise ValueError(f"caption {row} is {caption!r}; a string is expected")  # noqa: TRY004
+
+
+def _check_tfidf(tfidf: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(tfidf) - set(TFIDF_KEYS))
+    if unknown:
+        raise ValueError(f"unknown TF-IDF settings {unknown}; known are {sorted(TFIDF_KEYS)}")
+    settings = TFIDF_DEFAULTS | tfidf
+    return settings | {"ngram_range": tuple(settings["ngram_range"])}
+
+
+def _check_swap(cs: float, strategy: str, seed: int, top_k: int) -> None:
+    if not 0 <= cs <= 1:
+        raise ValueError(f"Cs is {cs}; a share in [0, 1] is expected")
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy is {strategy!r}; one of {', '.join(STRATEGIES)} is expected")
+    if top_k < 1:
+        raise ValueError(f"top_k is {top_k}; at least 1 is expected")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; a whole number of 0 or more is expected")
+
+
+# --- Neighbours --------------------------------------------------------------------------------------
+
+
+def _most_similar(
+    vectors: csr_matrix, n_neighbours: int, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`indices` and `similarities` of `Neighbours` for (m, vocabulary) vectors."""
+    m = vectors.shape[0]
+    transposed = vectors.T.tocsr()
+    indices = np.full((m, n_neighbours), -1, dtype=np.int32)
+    similarities = np.zeros((m, n_neighbours), dtype=np.float32)
+    progress = Progress("neighbours", m, "texts")
+    for start in range(0, m, _ROWS_AT_ONCE):
+        stop = min(start + _ROWS_AT_ONCE, m)
+        rows = np.arange(start, stop)
+        # One more than needed: a text's most similar is itself.
+        top = _multiply(vectors[start:stop], transposed, n_neighbours + 1, n_threads)
+        row = np.repeat(np.arange(len(rows)), np.diff(top.indptr))
+        other = top.indices != rows[row]
+        row, column, value = row[other], top.indices[other], top.data[other]
+        place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(rows)))[row]
+        kept = place < n_neighbours  # texts equal to a text can push it off its own list
+        indices[start + row[kept], place[kept]] = column[kept]
+        similarities[start + row[kept], place[kept]] = value[kept]
+        progress.advance(len(rows))
+    return indices, similarities
+
+
+def _multiply(left: csr_matrix, right: csr_matrix, top_n: int, n_threads: int) -> csr_matrix:
+    """The `top_n` largest cells above 0 of each row of a product, largest first."""
+    return sp_matmul_topn(left, right, top_n=top_n, sort=True, n_threads=n_threads)
+
+
+# --- Swapping ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Unused:
+    """The rows that are not used yet, by text and by identity; rows leave and never come back.
+
+    `rows[start[t] : start[t] + left[t]]` are those of text t.
+    """
+
+    text: list[int]
+    identity: list[int]
+    rows: list[int] = field(init=False)
+    place: list[int] = field(init=False)
+    start: list[int] = field(init=False)
+    left: array = field(init=False)  # an array: NumPy sees it as it changes
+    alike: list[int] = field(init=False)
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        text = np.array(self.text)
+        self.count = len(text)
+        order = np.argsort(text, kind="stable")
+        counts = np.bincount(text, minlength=len(self.identity))
+        self.rows = order.tolist()
+        self.place = np.argsort(order).tolist()
+        self.start = (np.cumsum(counts) - counts).tolist()
+        self.left = array("q", counts.tolist())
+        self.alike = np.bincount(np.array(self.identity)[text]).tolist()
+
+    def __contains__(self, row: int) -> bool:
+        text = self.text[row]
+        return self.place[row] < self.start[text] + self.left[text]
+
+    def take(self, row: int) -> None:
+        """Use a row: it changes places with the last unused one of its text."""
+        text = self.text[row]
+        self.left[text] -= 1
+        self.count -= 1
+        self.alike[self.identity[text]] -= 1
+        place, end = self.place[row], self.start[text] + self.left[text]
+        other = self.rows[end]
+        self.rows[place], self.rows[end] = other, row
+        self.place[other], self.place[row] = place, end
+
+
+class _Lists:
+    """Neighbour lists that can be asked for anew among the texts that still have unused rows."""
+
+    def __init__(self, neighbours: Neighbours, unused: _Unused, order: np.ndarray, top_k: int):
+        self.neighbours, self.order, self.top_k = neighbours, order, top_k
+        self.left = np.frombuffer(unused.left, dtype=np.int64)
+        self.length = max(neighbours.indices.shape[1], 4 * top_k)
+        self.fresh: dict[int, np.ndarray] = {}
+
+    def get(self, text: int) -> tuple[list[int], bool]:
+        """The texts most similar to `text`, best first, and whether these are all above 0."""
+        found = self.fresh.get(text)
+        if found is None:
+            found = self.neighbours.indices[text]
+        listed = found.tolist()
+        if listed and listed[-1] >= 0:
+            return listed, False
+        return [other for other in listed if other >= 0], True
+
+    def ask_again(self, text: int, position: int) -> None:
+        """Make the list of `text` anew, and those of texts that will soon need it.
+
+        Asked one by one, each would pay for a product's preparation. A list from an earlier moment stays
+        right: the unused only become fewer, so what was most similar and is still unused still is.
+        """
+        asked = [text, *self._short_of_candidates(position, text)]
+        alive = np.flatnonzero(self.left > 0)
+        vectors = self.neighbours.vectors
+        top = _multiply(vectors[asked], vectors[alive].T.tocsr(), self.length + 1, n_threads=1)
+        for number, other in enumerate(asked):
+            found = alive[top.indices[top.indptr[number] : top.indptr[number + 1]]]
+            complete = len(found) <= self.length
+            found = found[found != other][: self.length]
+            self.fresh[other] = np.append(found, -1) if complete else found
+
+    def _short_of_candidates(self, position: int, text: int) -> list[int]:
+        """Texts of the rows to be visited next whose first list holds too few unused rows."""
+        ahead = self.neighbours.text[self.order[position + 1 : position + _ROWS_AT_ONCE]]
+        ahead = list(dict.fromkeys(ahead[self.left[ahead] > 0].tolist()))
+        ahead = np.array([t for t in ahead if t != text and t not in self.fresh], dtype=np.int64)
+        listed = self.neighbours.indices[ahead]
+        unused = np.where(listed >= 0, self.left[listed], 0).sum(axis=1)
+        short = (unused < self.top_k) & (listed[:, -1] >= 0)
+        return ahead[short][:_REFILLS_AT_ONCE].tolist()
+
+
+def _draw_pairs(
+    neighbours: Neighbours, target: int, strategy: str, top_k: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Pairs of rows (p, 2) in the order of swapping, until `target` rows are used."""
+    text, identity = neighbours.text.tolist(), neighbours.identity.tolist()
+    order = rng.permutation(len(text))
+    unused = _Unused(text, identity)
+    lists = _Lists(neighbours, unused, order, top_k)
+    progress = Progress(f"swap {strategy}", target, "captions")
+    visits = order.tolist()
+    pairs: list[tuple[int, int]] = []
+    for position, row in enumerate(visits):
+        if 2 * len(pairs) >= target:
+            break
+        if row not in unused:
+            continue
+        unused.take(row)
+        mine = identity[text[row]]
+        n_candidates = unused.count - unused.alike[mine]
+        if n_candidates == 0:
+            if unused.count > 0:
+                logger.warning(
+                    "stopped at %d of %d captions: the %d others left have the text of caption %d",
+                    2 * len(pairs),
+                    target,
+                    unused.count,
+                    row,
+                )
+            break
+        listed: set[int] = set()
+        partner = None
+        if strategy == "similar":
+            rank = int(rng.random() * min(top_k, n_candidates))
+            partner, listed = _draw_similar(lists, unused, text[row], rank, position, rng)
+        if partner is None:
+            partner = _draw_ahead(visits, position, unused, mine, listed, rng)
+        unused.take(partner)
+        pairs.append((row, partner))
+        progress.advance(2)
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _draw_similar(
+    lists: _Lists, unused: _Unused, text: int, rank: int, position: int, rng: np.random.Generator
+) -> tuple[int | None, set[int]]:
+    """The candidate of `rank` (0 = most similar) among the unused rows of other identity.
+
+    Drawing the rank first makes the rest of the candidates unnecessary. Of the rows of one text, all
+    equally similar, any may stand at that rank, so one is drawn.
+
+    Returns:
+        The row, or None where it has no similarity, and then the texts that do have some.
+    """
+    left, identity = unused.left, unused.identity
+    mine = identity[text]
+    while True:
+        listed, complete = lists.get(text)
+        before = 0
+        for other in listed:
+            if left[other] and identity[other] != mine:
+                before += left[other]
+                if before > rank:
+                    place = unused.start[other]
+                    if left[other] > 1:
+                        place += int(rng.random() * left[other])
+                    return unused.rows[place], set()
+        if complete:
+            return None, set(listed)
+        lists.ask_again(text, position)
+
+
+def _draw_ahead(
+    visits: list[int],
+    position: int,
+    unused: _Unused,
+    mine: int,
+    listed: set[int],
+    rng: np.random.Generator,
+) -> int:
+    """Draw, uniformly, an unused row whose identity is not `mine` and whose text is not in `listed`.
+
+    All unused rows lie behind `position` in the order of the visits, and nearly as dense as they
+    are in the corpus: a few tries find one. At the end of a high Cs they are listed.
+    """
+
+    def suits(row: int) -> bool:
+        text = unused.text[row]
+        return row in unused and unused.identity[text] != mine and text not in listed
+
+    first, n = position + 1, len(visits)
+    for _ in range(_TRIES):
+        row = visits[first + int(rng.random() * (n - first))]
+        if suits(row):
+            return row
+    rows = [row for row in visits[first:] if suits(row)]
+    return rows[int(rng.random() * len(rows))]

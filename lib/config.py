@@ -1,0 +1,160 @@
+"""The study's configuration, checked whole before anything is planned.
+
+A JSON schema says what each key may be; what spans several keys (a k larger than the embedding, a
+model of another corpus) is checked here.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+
+def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
+    """Check a configuration against the schema and across its keys.
+
+    Args:
+        schema_path: JSON schema, in YAML.
+        root: the folder that paths in the configuration are relative to.
+
+    Raises:
+        ValueError: one paragraph that names every offending key, its value and what is allowed.
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text())
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.path))
+    problems = [_explain(_most_specific(error)) for error in errors]
+    if not problems:
+        problems = _cross_check(config, Path(root))
+    if problems:
+        raise ValueError("The configuration is not valid. " + " ".join(problems))
+
+
+def embed_dim(model: dict, root: str | Path) -> int:
+    """Number of neurons of a model's projections."""
+    return read_architecture(model["architecture"], root)["embed_dim"]
+
+
+def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
+    """Read a model's architecture (open_clip's config form) from JSON.
+
+    Raises:
+        ValueError: the file is missing or no JSON, or lacks a key that a two-tower model needs.
+    """
+    path = Path(root) / path
+    try:
+        architecture = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ValueError(f"The architecture {path} does not exist.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The architecture {path} is not valid JSON: {error}.") from error
+    missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(architecture)
+    if missing:
+        raise ValueError(f"The architecture {path} lacks {', '.join(sorted(missing))}.")
+    return architecture
+
+
+def _most_specific(error: ValidationError) -> ValidationError:
+    """Of a failed choice between forms (oneOf by `kind`), the error inside the form that was meant."""
+    while error.context:
+        error = max(error.context, key=lambda inner: (len(inner.path), inner.validator != "const"))
+    return error
+
+
+def _explain(error: ValidationError) -> str:
+    """One sentence: the key, what was given, what is allowed."""
+    key = _key_path(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        unknown = sorted(set(error.instance) - set(known))
+        return f"Unknown key{'s'[: len(unknown) > 1]} {', '.join(unknown)} in {key}; known: {', '.join(known)}."
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{key} lacks {', '.join(missing)}."
+    return f"{key} is {error.instance!r}; allowed: {_allowed(error)}."
+
+
+def _allowed(error: ValidationError) -> str:
+    value = error.validator_value
+    words = {
+        "type": f"{value}",
+        "enum": f"one of {', '.join(map(repr, value)) if isinstance(value, list) else value}",
+        "const": f"{value!r}",
+        "minimum": f"a number of at least {value}",
+        "maximum": f"a number of at most {value}",
+        "exclusiveMinimum": f"a number above {value}",
+        "minItems": f"a list of at least {value} entries",
+        "uniqueItems": "a list without repetitions",
+        "pattern": f"text that matches {value}",
+    }
+    return words.get(str(error.validator), error.message)
+
+
+def _key_path(path) -> str:
+    """`finetune.recipes[2].lr` of a path of keys and positions; "the configuration" for the top."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "the configuration"
+
+
+def _cross_check(config: dict, root: Path) -> list[str]:
+    return [
+        *_check_names(config),
+        *_check_models(config, root),
+        *_check_sizes(config),
+    ]
+
+
+def _check_names(config: dict) -> list[str]:
+    """Names that must be unique: YAML and Snakemake would silently let the last one win."""
+    groups = {
+        "models": config["models"],
+        "datasets": config["datasets"],
+        "finetune.sensitivity": config["finetune"]["sensitivity"],
+    }
+    problems = []
+    for key, entries in groups.items():
+        for name, times in Counter(entry["name"] for entry in entries).items():
+            if times > 1:
+                problems.append(f"{key} has {times} entries named {name!r}; names must be unique.")
+    return problems
+
+
+def _check_models(config: dict, root: Path) -> list[str]:
+    problems = []
+    for model in config["models"]:
+        name = model["name"]
+        if model["corpus"] != config["corpus"]["name"]:
+            problems.append(
+                f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
+                f"the study has {config['corpus']['name']!r}."
+            )
+        try:
+            dim = embed_dim(model, root)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        too_large = [k for k in config["pruning"]["keep"] if k >= dim]
+        if too_large:
+            problems.append(
+                f"pruning.keep has {', '.join(map(str, too_large))}; allowed: less than the "
+                f"{dim} neurons of model {name!r} (all of them are measured as `full`)."
+            )
+    return problems
+
+
+def _check_sizes(config: dict) -> list[str]:
+    pairs = config["corpus"].get("pairs")
+    if pairs is None:
+        return []
+    batches = {"finetune.batch_size": config["finetune"]["batch_size"]}
+    for model in config["models"]:
+        batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
+    return [
+        f"{key} is {size}; allowed: at most corpus.pairs, which is {pairs}."
+        for key, size in batches.items()
+        if size > pairs
+    ]

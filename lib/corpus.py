@@ -1,0 +1,231 @@
+"""Image-caption corpora on disk: WebDataset shards of pairs, and one table with all captions.
+
+A corpus is a directory with `shards/*.tar` (samples `key.png|jpg|...`, `key.txt` with the raw
+caption, `key.json`) and `captions.parquet` (columns `key`, `split`, `caption` and `rewrite_1` to
+`rewrite_R`). The rows of the table are in the order of the shards: the order of the corpus.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, ImageOps
+
+from lib.files import atomic_path
+
+SPLITS = ("train", "validation")
+IMAGE_SUFFIXES = ("png", "jpg", "jpeg", "webp")
+
+
+class Sample(NamedTuple):
+    """One sample of a shard: `parts` maps a suffix without the dot ("png", "txt") to its bytes."""
+
+    key: str
+    parts: dict[str, bytes]
+
+
+class CaptionTable(NamedTuple):
+    """The captions of a corpus; all lists have one entry a pair, in the order of the corpus.
+
+    `rewrites` has R lists (none where the corpus has no rewrites).
+    """
+
+    keys: list[str]
+    splits: list[str]
+    captions: list[str]
+    rewrites: list[list[str]]
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of a split, int64, ascending."""
+        return np.flatnonzero(np.asarray(self.splits) == split)
+
+
+def write_shard(path: str | Path, samples: Iterable[Sample]) -> None:
+    """Write a WebDataset shard; the same samples give the same bytes.
+
+    Owner, mode and time are fixed, and the parts of a sample lie together, sorted by suffix.
+
+    Raises:
+        ValueError: a key is used twice or has a dot (WebDataset ends a key at its first dot).
+    """
+    seen: set[str] = set()
+    with (
+        atomic_path(path) as temporary,
+        tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for key, parts in samples:
+            if key in seen or "." in key:
+                raise ValueError(f"{path}: key {key!r} must be unique and without a dot")
+            seen.add(key)
+            for suffix in sorted(parts):
+                entry = tarfile.TarInfo(f"{key}.{suffix}")
+                entry.size = len(parts[suffix])
+                tar.addfile(entry, io.BytesIO(parts[suffix]))
+
+
+def iterate_samples(shards: Sequence[str | Path]) -> Iterator[Sample]:
+    """Yield the samples of all shards in order, one at a time: memory does not grow with the corpus.
+
+    Raises:
+        ValueError: a shard is no readable tar file, or holds one file twice.
+    """
+    for shard in shards:
+        try:
+            yield from _iterate_shard(shard)
+        except tarfile.TarError as error:
+            raise ValueError(f"{shard} is not a whole tar file: {error}") from error
+
+
+def iterate_images(shards: Sequence[str | Path]) -> Iterator[tuple[str, Image.Image]]:
+    """Yield (key, RGB image) of all shards in order.
+
+    Raises:
+        ValueError: a sample has no image, or one that cannot be decoded. It is never skipped or
+            replaced: that would put another image under its caption.
+    """
+    for shard in shards:
+        for sample in iterate_samples([shard]):
+            yield sample.key, decode_image(sample, shard)
+
+
+def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
+    """The image of a sample, converted to RGB; `shard` is named in errors.
+
+    Raises:
+        ValueError: there is no image, or it cannot be decoded.
+    """
+    suffix = next((suffix for suffix in IMAGE_SUFFIXES if suffix in sample.parts), None)
+    if suffix is None:
+        raise ValueError(
+            f"{shard}: sample {sample.key} has no image; found {sorted(sample.parts)}, "
+            f"expected one of {', '.join(IMAGE_SUFFIXES)}"
+        )
+    try:
+        with Image.open(io.BytesIO(sample.parts[suffix])) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"{shard}: {sample.key}.{suffix} cannot be decoded as an image: {error}"
+        ) from error
+
+
+def load_pixels(shards: Sequence[str | Path], size: int) -> tuple[list[str], np.ndarray]:
+    """Decode a whole corpus into memory: keys, and uint8 pixels (n, size, size, 3).
+
+    An image of another size is resized (bicubic) and cropped at its centre. The memory is
+    3 * size**2 bytes a pair: for corpora of small images only.
+    """
+    keys, pixels = [], []
+    for key, image in iterate_images(shards):
+        if image.size != (size, size):
+            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        keys.append(key)
+        pixels.append(np.asarray(image))
+    return keys, np.stack(pixels) if pixels else np.zeros((0, size, size, 3), np.uint8)
+
+
+def write_captions(path: str | Path, table: CaptionTable) -> None:
+    """Write the caption table as Parquet, after the checks of `check_captions`."""
+    check_captions(table, str(path))
+    columns = {"key": table.keys, "split": table.splits, "caption": table.captions}
+    columns |= {f"rewrite_{i}": rewrites for i, rewrites in enumerate(table.rewrites, start=1)}
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()}), temporary
+        )
+
+
+def read_captions(path: str | Path) -> CaptionTable:
+    """Read a caption table and check it.
+
+    Raises:
+        ValueError: a column is missing, or `check_captions` refuses the content.
+    """
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a Parquet file: {error}") from error
+    missing = {"key", "split", "caption"} - set(table.column_names)
+    if missing:
+        raise ValueError(
+            f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {table.column_names}"
+        )
+    numbers = (f"rewrite_{i}" for i in range(1, len(table.column_names)))
+    rewrites = [table[name].to_pylist() for name in numbers if name in table.column_names]
+    captions = CaptionTable(
+        *(table[name].to_pylist() for name in ("key", "split", "caption")), rewrites
+    )
+    check_captions(captions, str(path))
+    return captions
+
+
+def check_captions(table: CaptionTable, name: str) -> None:
+    """Check that the table is not empty, keys are unique, texts are texts and splits are known.
+
+    Raises:
+        ValueError: naming `name`, the first row at fault, and what is expected.
+    """
+    if not table.keys:
+        raise ValueError(f"{name} has no captions")
+    columns = [table.splits, table.captions, *table.rewrites]
+    if any(len(column) != len(table.keys) for column in columns):
+        raise ValueError(f"{name}: columns of different lengths")
+    seen: set[str] = set()
+    for row, key in enumerate(table.keys):
+        if not key or key in seen:
+            raise ValueError(f"{name}: key {key!r} in row {row} is empty or used before")
+        seen.add(key)
+        if table.splits[row] not in SPLITS:
+            raise ValueError(
+                f"{name}: split {table.splits[row]!r} of {key}; allowed: {', '.join(SPLITS)}"
+            )
+        if any(not isinstance(column[row], str) for column in columns):
+            raise ValueError(f"{name}: a caption or rewrite of {key} is missing")
+
+
+def check_order(table_keys: Sequence[str], shard_keys: Sequence[str], name: str) -> None:
+    """Check that the shards' keys are the table's keys, in the table's order.
+
+    Raises:
+        ValueError: naming the first row that differs.
+    """
+    for row, (expected, found) in enumerate(zip(table_keys, shard_keys, strict=False)):
+        if expected != found:
+            raise ValueError(f"{name}: row {row} is {expected} in the table, {found} in the shards")
+    if len(table_keys) != len(shard_keys):
+        raise ValueError(
+            f"{name}: {len(table_keys)} rows in the table, {len(shard_keys)} samples in the shards"
+        )
+
+
+def encode_json(value: dict) -> bytes:
+    """JSON as it lies in shards: UTF-8, sorted keys, one line."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _iterate_shard(shard: str | Path) -> Iterator[Sample]:
+    """Group a tar file's members by key: the name up to the first dot of its last part."""
+    sample: Sample | None = None
+    with tarfile.open(shard, "r|*") as tar:
+        for member in tar:
+            tar.members = []  # tarfile keeps every member that it has read: without bound
+            directory, _, name = member.name.rpartition("/")
+            stem, dot, suffix = name.partition(".")
+            if not member.isfile() or not stem or not dot:
+                continue
+            key, suffix = f"{directory}/{stem}" if directory else stem, suffix.lower()
+            if sample is not None and sample.key != key:
+                yield sample
+                sample = None
+            sample = sample or Sample(key, {})
+            if suffix in sample.parts:
+                raise ValueError(f"{shard} holds {member.name} twice")
+            sample.parts[suffix] = tar.extractfile(member).read()
+    if sample is not None:
+        yield sample

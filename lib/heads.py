@@ -1,0 +1,80 @@
+"""Heads: the two projections of a CLIP-style model, the only weights that fine-tuning changes.
+
+A projection has shape (width, dim): column j is neuron j, the weights that yield coordinate j of
+the embedding. NumPy alone is imported here: evaluating a head needs no deep-learning framework.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from lib.files import atomic_path
+
+
+class Head(NamedTuple):
+    """The trainable end of a model.
+
+    Attributes:
+        image_projection: (image width, dim) float32.
+        text_projection: (text width, dim) float32.
+        logit_scale: logarithm of the inverse temperature, as open_clip stores it.
+    """
+
+    image_projection: np.ndarray
+    text_projection: np.ndarray
+    logit_scale: float
+
+
+def write_heads(
+    path: str | Path, heads: dict[str, Head], metadata: dict[str, str] | None = None
+) -> None:
+    """Write heads to one safetensors file, under "{label}/image_projection" and so on.
+
+    Args:
+        heads: by label: "pretrained", or the seed of a fine-tune.
+        metadata: what made them.
+    """
+    tensors = {
+        f"{label}/{name}": np.ascontiguousarray(value, dtype=np.float32)
+        for label, head in heads.items()
+        for name, value in head._asdict().items()
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read_heads(path: str | Path) -> dict[str, Head]:
+    """Read the heads of a file that `write_heads` made, by label, in the order of the labels.
+
+    Raises:
+        ValueError: the file holds no heads, or is not a safetensors file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    labels = sorted({key.rpartition("/")[0] for key in tensors}, key=_label_order)
+    fields = Head._fields
+    if not labels or set(tensors) != {f"{label}/{name}" for label in labels for name in fields}:
+        raise ValueError(
+            f"{path} holds no heads: found {', '.join(sorted(tensors)) or 'nothing'}, "
+            f"expected LABEL/{', LABEL/'.join(fields)}"
+        )
+    return {
+        label: Head(
+            tensors[f"{label}/image_projection"],
+            tensors[f"{label}/text_projection"],
+            float(tensors[f"{label}/logit_scale"]),
+        )
+        for label in labels
+    }
+
+
+def _label_order(label: str) -> tuple[bool, int, str]:
+    """Seeds by value (10 after 2), words after them."""
+    is_seed = label.isdecimal()
+    return not is_seed, int(label) if is_seed else 0, label

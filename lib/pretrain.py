@@ -1,0 +1,288 @@
+"""Pretraining of a small CLIP or LaCLIP model from scratch, with open_clip's model and loss.
+
+CLIP (Radford et al., 2021) trains on the raw captions. LaCLIP (Fan et al., 2023) draws, for each
+pair at each step, one of the raw caption and its rewrites, uniformly.
+"""
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lib.corpus import CaptionTable, check_order, load_pixels, read_captions
+from lib.files import atomic_path
+from lib.models import build_model, get_tokenizer, open_clip
+from lib.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+CAPTION_SOURCES = ("raw", "rewrites")
+MAX_LOGIT_SCALE = math.log(100)  # as in open_clip's training
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is pretrained.
+
+    Attributes:
+        captions: sources that a caption is drawn from: "raw", "rewrites" (all of them) or both.
+        warmup_epochs: linear warm-up to `lr`; then a cosine down to 0.
+        weight_decay: of matrices; biases, norms and the logit scale have none.
+        seed: of the weights, of the order of the pairs and of the draws.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    warmup_epochs: float
+    weight_decay: float
+    captions: tuple[str, ...]
+    seed: int
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        unknown = set(self.captions) - set(CAPTION_SOURCES)
+        if unknown or not self.captions:
+            raise ValueError(
+                f"captions {list(self.captions)}: expected one or more of {list(CAPTION_SOURCES)}"
+            )
+
+
+class Pairs(NamedTuple):
+    """Pairs in memory.
+
+    Attributes:
+        pixels: (n, size, size, 3) uint8: 3 * size**2 bytes a pair (40 MB for 13,000 of 32 pixels).
+        tokens: (sources, n, context) int32, the captions that may be drawn for a pair.
+    """
+
+    pixels: torch.Tensor
+    tokens: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def load_pairs(
+    shards: Sequence[str | Path], captions: str | Path, architecture: dict, sources: Sequence[str]
+) -> tuple[Pairs, Pairs]:
+    """Load a corpus into memory: the pairs of its training and of its validation split.
+
+    Raises:
+        ValueError: shards and caption table differ, or rewrites are asked for and there are none.
+    """
+    table = read_captions(captions)
+    keys, pixels = load_pixels(shards, architecture["vision_cfg"]["image_size"])
+    check_order(table.keys, keys, str(captions))
+    tokenize = get_tokenizer(architecture)
+    pool = [tokenize(texts).to(torch.int32) for texts in caption_pool(table, sources)]
+    tokens, images = torch.stack(pool), torch.from_numpy(pixels)
+    train, validation = table.rows("train"), table.rows("validation")
+    return (
+        Pairs(images[train], tokens[:, train]),
+        Pairs(images[validation], tokens[:, validation]),
+    )
+
+
+def caption_pool(table: CaptionTable, sources: Sequence[str]) -> list[list[str]]:
+    """The captions that a model draws from: the raw ones, the R rewrites, or all 1 + R.
+
+    Raises:
+        ValueError: rewrites are asked for and the table has none.
+    """
+    if "rewrites" in sources and not table.rewrites:
+        raise ValueError("captions: rewrites are asked for, but the corpus has none")
+    raw = [table.captions] if "raw" in sources else []
+    return raw + (table.rewrites if "rewrites" in sources else [])
+
+
+def pretrain(
+    architecture: dict,
+    train: Pairs,
+    validation: Pairs,
+    settings: Settings,
+    device: torch.device,
+    state: str | Path,
+) -> open_clip.CLIP:
+    """Train a model; the same seed, threads and kind of machine give the same weights.
+
+    Args:
+        state: file that holds the state after each epoch. A run that finds one of the same
+            settings and data goes on from there, to the same weights; any other is ignored.
+
+    Raises:
+        ValueError: fewer training pairs than a batch.
+        FloatingPointError: the loss is not finite.
+    """
+    if len(train) < settings.batch_size:
+        raise ValueError(
+            f"{len(train)} training pairs do not fill one batch of {settings.batch_size}; "
+            "choose a smaller batch_size or a larger corpus"
+        )
+    model = build_model(architecture, settings.seed)
+    model = model.to(device, memory_format=torch.channels_last)
+    optimizer = build_optimizer(model, settings)
+    fingerprint = _get_fingerprint(architecture, train, settings)
+    done = load_state(state, model, optimizer, fingerprint)
+    steps = len(train) // settings.batch_size
+    pairs = steps * settings.batch_size
+    progress = Progress("pretraining", settings.epochs * pairs, "pairs", done=done * pairs)
+    normalise = _get_normaliser(architecture, device)
+    for epoch in range(done, settings.epochs):
+        _train_epoch(model, optimizer, train, settings, epoch, normalise, progress)
+        if len(validation):
+            loss, recall = validate(model, validation, settings.batch_size, normalise)
+            logger.info(
+                "epoch %d: validation loss %.3f, image-to-text recall@1 within a batch %.3f",
+                *(epoch + 1, loss, recall),
+            )
+        save_state(state, model, optimizer, fingerprint, epoch + 1)
+    return model.eval()
+
+
+def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only, as in open_clip's training."""
+    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
+    others = [weight for weight in model.parameters() if weight.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True
+    )
+
+
+def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
+    """The rate of step 0, 1, ...: linear warm-up, then half a cosine that ends at 0."""
+    warmup = settings.warmup_epochs * steps_per_epoch
+    total = settings.epochs * steps_per_epoch
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+@torch.inference_mode()
+def validate(
+    model: open_clip.CLIP, pairs: Pairs, batch_size: int, normalise: "Normaliser"
+) -> tuple[float, float]:
+    """Contrastive loss and image-to-text recall@1 within batches, averaged over pairs.
+
+    The first caption source (the raw captions, if they are one) is used.
+    """
+    model.eval()
+    criterion = open_clip.ClipLoss()
+    loss = hits = 0.0
+    for rows in torch.arange(len(pairs)).split(batch_size):
+        tokens = pairs.tokens[0, rows].to(normalise.mean.device)
+        images, texts, scale = model(normalise(pairs.pixels[rows]), tokens)
+        loss += float(criterion(images, texts, scale)) * len(rows)
+        best = (images @ texts.T).argmax(dim=1)
+        hits += int((best == torch.arange(len(rows), device=best.device)).sum())
+    return loss / len(pairs), hits / len(pairs)
+
+
+def save_state(
+    path: str | Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fingerprint: str,
+    epochs: int,
+) -> None:
+    """Write the state after `epochs` epochs."""
+    content = {
+        "fingerprint": fingerprint,
+        "epochs": epochs,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_state(
+    path: str | Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fingerprint: str,
+) -> int:
+    """Take over a state with this fingerprint; the number of epochs done (0 if there is none)."""
+    if not Path(path).exists():
+        return 0
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if content["fingerprint"] != fingerprint:
+        logger.info("%s is of other settings or data: ignored, training from the start", path)
+        return 0
+    model.load_state_dict(content["model"])
+    optimizer.load_state_dict(content["optimizer"])
+    logger.info("going on after epoch %d, found in %s", content["epochs"], path)
+    return content["epochs"]
+
+
+class Normaliser(NamedTuple):
+    """Turns uint8 pixels (n, height, width, 3) into model input on the device of `mean`."""
+
+    mean: torch.Tensor  # (3,), of pixels in [0, 255]
+    std: torch.Tensor
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Float (n, 3, height, width), in the channels-last layout that the pixels already have."""
+        floats = (pixels.to(self.mean.device).float() - self.mean) / self.std
+        return floats.permute(0, 3, 1, 2)
+
+
+def _train_epoch(
+    model: open_clip.CLIP,
+    optimizer: torch.optim.Optimizer,
+    pairs: Pairs,
+    settings: Settings,
+    epoch: int,
+    normalise: Normaliser,
+    progress: Progress,
+) -> None:
+    """One pass over the pairs in an order drawn from (seed, epoch); an incomplete batch is left out."""
+    model.train()
+    criterion = open_clip.ClipLoss()
+    rng = np.random.default_rng([settings.seed, epoch])
+    order = torch.from_numpy(rng.permutation(len(pairs)))
+    sources = torch.from_numpy(rng.integers(len(pairs.tokens), size=len(pairs)))
+    steps = len(pairs) // settings.batch_size
+    for step, rows in enumerate(order.split(settings.batch_size)[:steps]):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(epoch * steps + step, steps, settings)
+        tokens = pairs.tokens[sources[rows], rows].to(normalise.mean.device)
+        loss = criterion(*model(normalise(pairs.pixels[rows]), tokens))
+        if not math.isfinite(float(loss)):
+            raise FloatingPointError(f"loss is {float(loss)} in epoch {epoch + 1}, step {step + 1}")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+        progress.advance(len(rows), f"epoch {epoch + 1}, loss {float(loss):.3f}")
+
+
+def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:
+    """Mean and standard deviation of the architecture (open_clip's defaults if it names none)."""
+    preprocess = architecture.get("preprocess_cfg", {})
+    mean, std = preprocess.get("mean", CLIP_MEAN), preprocess.get("std", CLIP_STD)
+    return Normaliser(*(255 * torch.tensor(values, device=device) for values in (mean, std)))
+
+
+def _get_fingerprint(architecture: dict, train: Pairs, settings: Settings) -> str:
+    """Hash of all that decides the weights, for states of other settings not to be taken over."""
+    text = json.dumps([architecture, asdict(settings)], sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for tensor in train:
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

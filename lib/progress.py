@@ -1,0 +1,53 @@
+"""Logs of long work: where it stands, how fast it goes, how long it will take."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+def start_log(path: str | Path) -> None:
+    """Send log records, and the traceback of whatever ends the process, to `path` and to stderr."""
+    handlers = [logging.FileHandler(path, mode="w"), logging.StreamHandler()]
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers, force=True
+    )
+    logging.captureWarnings(True)
+    sys.excepthook = lambda *error: logger.critical("%s", error[1], exc_info=error)
+
+
+class Progress:
+    """Logs `label: done/total unit, rate, time left` at most once per `interval` seconds.
+
+    Args:
+        label: what is being done.
+        total: how much there is to do, in `unit`.
+        done: how much had been done before this process began (it does not count for the rate).
+    """
+
+    def __init__(
+        self, label: str, total: int, unit: str, done: int = 0, interval: float = 10.0
+    ) -> None:
+        self.label, self.total, self.unit, self.interval = label, total, unit, interval
+        self.done = self.done_before = done
+        self.started = self.reported = time.monotonic()
+
+    def advance(self, amount: int, note: str = "") -> None:
+        """Count `amount` more as done; `note` (a loss, say) is appended to the line, if one is due."""
+        self.done += amount
+        now = time.monotonic()
+        if self.done >= self.total or now - self.reported >= self.interval:
+            self.reported = now
+            logger.info("%s%s", self.describe(now - self.started), f", {note}" if note else "")
+
+    def describe(self, elapsed: float) -> str:
+        """The line for `elapsed` seconds of work."""
+        rate = (self.done - self.done_before) / max(elapsed, 1e-9)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        share = 100 * self.done / max(self.total, 1)
+        return (
+            f"{self.label}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f}%), "
+            f"{rate:,.0f} {self.unit}/s, {left:.0f} s left"
+        )

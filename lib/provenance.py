@@ -1,0 +1,113 @@
+"""What made a result: the meaning of the code that was run, and the versions that ran it."""
+
+import ast
+import functools
+import hashlib
+import platform
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "matplotlib",
+    "numpy",
+    "open_clip_torch",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+    "sparse_dot_topn",
+    "timm",
+    "torch",
+    "torchvision",
+    "webdataset",
+)
+
+
+@functools.cache
+def code_hash(script: str | Path, root: str | Path) -> str:
+    """Hash of what a script means: its syntax tree and that of every `lib` module it reaches.
+
+    Comments, docstrings and formatting do not count. Given to a rule as a parameter, it makes
+    Snakemake rerun the rule when the code's meaning changed, and only then.
+
+    Args:
+        script: the Python file.
+        root: the folder that holds `lib`.
+    """
+    root = Path(root)
+    trees = {"__main__": _meaningful_tree(Path(script))}
+    pending = _imported_modules(trees["__main__"])
+    while pending:
+        name = pending.pop()
+        path = _module_path(name, root)
+        if name in trees or path is None:
+            continue
+        trees[name] = _meaningful_tree(path)
+        pending |= _imported_modules(trees[name])
+    digest = hashlib.sha256()
+    for name in sorted(trees):
+        digest.update(f"{name}\n{ast.dump(trees[name])}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the platform and of the packages that results depend on."""
+    found = {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _module_path(name: str, root: Path) -> Path | None:
+    """The file of a dotted name below `root`, None if it names no module (but a function, say)."""
+    base = root.joinpath(*name.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _meaningful_tree(path: Path) -> ast.Module:
+    """The syntax tree of a file without the strings that stand alone: docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [statement for statement in body if not _is_lone_string(statement)]
+    return tree
+
+
+def _is_lone_string(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imported_modules(tree: ast.Module) -> set[str]:
+    """Dotted names under `lib` that a tree imports, with the packages on the way to them."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return set(_with_packages(name for name in names if name.split(".")[0] == "lib"))
+
+
+def _with_packages(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            yield ".".join(parts[:depth])

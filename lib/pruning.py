@@ -1,0 +1,178 @@
+"""Pruning: accuracy and silhouette of a head when only some of its neurons are kept.
+
+The other coordinates of the image embedding are set to zero, the text embedding stays whole
+(experiment 2 of the study). Nothing is evaluated afresh for each number of neurons: one pass over
+the neurons, in the order in which they are kept, adds each to the products with the classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lib.heads import Head
+from lib.purity import neuron_scores
+from lib.silhouette import group_rows, grouped_silhouettes
+from lib.zeroshot import check_labels, class_embeddings, embed, evaluate_embeddings
+
+_BLOCK = 256  # images whose products with the classes stay in cache through the pass
+
+
+def prune(
+    images: np.ndarray,
+    labels: np.ndarray,
+    texts: np.ndarray,
+    head: Head,
+    keep: Sequence[int],
+    draws: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Evaluate a head with its purest neurons, its least pure ones, and random ones kept.
+
+    Args:
+        images: (n, image width) features.
+        labels: (n,) class numbers, rows of `texts`.
+        texts: (classes, templates, text width) features of the prompts.
+        head: the projections; its neurons' scores give the orders.
+        keep: numbers of neurons to keep, each from 1 to dim.
+        draws: number of random orders.
+        seed: of the random orders, which are the same for every dataset and head of one dim.
+
+    Returns:
+        Rows of strategy (full, high_purity, low_purity, random), kept, draw, accuracy, silhouette.
+
+    Raises:
+        ValueError: as `zeroshot.evaluate` and `sweep`.
+    """
+    embeddings = embed(images, head.image_projection)
+    classes = class_embeddings(texts, head.text_projection)
+    full = evaluate_embeddings(embeddings, labels, classes)
+    dim = embeddings.shape[1]
+    rows = [_row("full", dim, 0, full["accuracy"], full["silhouette"])]
+    scores = neuron_scores(head)
+    orders = [("high_purity", 0, high_purity_order(scores))]
+    orders += [("low_purity", 0, low_purity_order(scores))]
+    orders += [("random", draw, random_order(dim, seed, draw)) for draw in range(draws)]
+    for strategy, draw, order in orders:
+        accuracies = sweep_accuracy(embeddings, labels, classes, order, keep)
+        silhouettes = sweep_silhouette(embeddings, labels, order, keep)
+        rows += [
+            _row(strategy, kept, draw, float(accuracy), float(silhouette))
+            for kept, accuracy, silhouette in zip(keep, accuracies, silhouettes, strict=True)
+        ]
+    return rows
+
+
+def sweep(
+    images: np.ndarray,
+    labels: np.ndarray,
+    texts: np.ndarray,
+    head: Head,
+    order: np.ndarray,
+    keep: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy and silhouette with the first k neurons of an order kept, for each k of `keep`.
+
+    Args:
+        images, labels, texts, head: as in `prune`.
+        order: (dim,) neurons, first kept first.
+        keep: numbers of neurons, each from 1 to dim, in any order.
+
+    Returns:
+        Two float64 arrays as long as `keep`.
+
+    Raises:
+        ValueError: `order` is no permutation of the neurons, a k lies outside 1 to dim, or as
+            `zeroshot.evaluate`.
+    """
+    embeddings = embed(images, head.image_projection)
+    classes = class_embeddings(texts, head.text_projection)
+    return (
+        sweep_accuracy(embeddings, labels, classes, order, keep),
+        sweep_silhouette(embeddings, labels, order, keep),
+    )
+
+
+def sweep_accuracy(
+    image_embeddings: np.ndarray,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    order: np.ndarray,
+    keep: Sequence[int],
+) -> np.ndarray:
+    """Accuracy for each k, from images (n, dim) and classes (classes, dim) embedded already.
+
+    The length of a masked image embedding scales all its cosines alike, so it is left out.
+    """
+    n, dim = image_embeddings.shape
+    labels = check_labels(labels, n, len(classes))
+    order, sizes, positions = _check_pass(order, keep, dim)
+    weights = classes.T[order].astype(np.float64)
+    hits = np.zeros(len(sizes), dtype=np.int64)
+    for start in range(0, n, _BLOCK):
+        rows = image_embeddings[start : start + _BLOCK, order].astype(np.float64)
+        truth = labels[start : start + _BLOCK]
+        logits = np.zeros((len(rows), len(classes)))
+        previous = 0
+        for index, size in enumerate(sizes):
+            logits += rows[:, previous:size] @ weights[previous:size]
+            hits[index] += np.count_nonzero(logits.argmax(axis=1) == truth)
+            previous = size
+    return (hits / n)[positions]
+
+
+def sweep_silhouette(
+    image_embeddings: np.ndarray, labels: np.ndarray, order: np.ndarray, keep: Sequence[int]
+) -> np.ndarray:
+    """Silhouette for each k of images (n, dim), masked and scaled to unit length again.
+
+    An image whose kept coordinates are all zero has distance 1 to all others.
+    """
+    order, sizes, positions = _check_pass(order, keep, image_embeddings.shape[1])
+    groups = group_rows(labels)
+    rows = image_embeddings[np.ix_(groups.order, order)]
+    scores = [grouped_silhouettes(rows[:, :size], groups).mean() for size in sizes]
+    return np.array(scores)[positions]
+
+
+def high_purity_order(scores: np.ndarray) -> np.ndarray:
+    """Neurons by ascending score (`purity.neuron_scores`); equal ones in their own order."""
+    return np.argsort(scores, kind="stable")
+
+
+def low_purity_order(scores: np.ndarray) -> np.ndarray:
+    """Neurons by descending score; equal ones in their own order."""
+    return np.argsort(-np.asarray(scores), kind="stable")
+
+
+def random_order(dim: int, seed: int, draw: int) -> np.ndarray:
+    """The random order of a draw; more draws leave the earlier ones as they are."""
+    return np.random.default_rng([seed, draw]).permutation(dim)
+
+
+def _check_pass(
+    order: np.ndarray, keep: Sequence[int], dim: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The order, the distinct sizes ascending, and the place of each of `keep` among them."""
+    order = np.asarray(order)
+    if order.shape != (dim,) or not np.array_equal(np.sort(order), np.arange(dim)):
+        raise ValueError(
+            f"an order names each of the {dim} neurons once, found {order.size} entries"
+        )
+    wrong = [k for k in keep if not 1 <= k <= dim]
+    if wrong or len(keep) == 0:
+        raise ValueError(
+            f"numbers of neurons to keep lie from 1 to {dim}, found {wrong or 'none at all'}"
+        )
+    sizes, positions = np.unique(np.asarray(keep), return_inverse=True)
+    return order, sizes, positions
+
+
+def _row(strategy: str, kept: int, draw: int, accuracy: float, silhouette: float) -> dict[str, Any]:
+    return {
+        "strategy": strategy,
+        "kept": int(kept),
+        "draw": draw,
+        "accuracy": accuracy,
+        "silhouette": silhouette,
+    }

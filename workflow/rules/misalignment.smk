@@ -1,0 +1,90 @@
+# Experiment 3: captions swapped among similar (or random) ones, and heads fine-tuned on them.
+
+
+rule find_neighbours:
+    input:
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+    output:
+        neighbours=DATA / f"corpora/{CORPUS}/neighbours.npz",
+    log:
+        LOGS / "find_neighbours.log",
+    benchmark:
+        BENCHMARKS / "find_neighbours.tsv"
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        tfidf=config["misalignment"]["tfidf"],
+        n_neighbours=64,
+        code=get_code_hash("find_neighbours.py"),
+    message:
+        "Find the TF-IDF neighbours of all captions"
+    script:
+        "../scripts/find_neighbours.py"
+
+
+rule swap_captions:
+    input:
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        neighbours=DATA / f"corpora/{CORPUS}/neighbours.npz",
+    output:
+        permutation=RESULTS / "permutations/{swap}.npy",
+        summary=RESULTS / "permutations/{swap}.json",
+        text=RESULTS / "captions/{swap}.txt",
+    log:
+        LOGS / "swap_captions/{swap}.log",
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        cs=lambda wildcards: SWAPS[wildcards.swap]["cs"],
+        strategy=lambda wildcards: SWAPS[wildcards.swap]["strategy"],
+        seed=lambda wildcards: SWAPS[wildcards.swap]["seed"],
+        top_k=config["misalignment"]["top_k"],
+        code=get_code_hash("swap_captions.py"),
+    message:
+        "Swap captions: {wildcards.swap}"
+    script:
+        "../scripts/swap_captions.py"
+
+
+rule finetune_heads:
+    input:
+        head=RESULTS / "heads/{model}/pretrained.safetensors",
+        weights=DATA / "models/{model}/weights.safetensors",
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
+        texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
+        permutations=get_permutations,
+    output:
+        heads=RESULTS / "heads/{model}/{condition}.safetensors",
+        sensitivity=RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",
+        logs=[RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/log.txt" for seed in SEEDS],
+        checkpoints=get_checkpoints(),
+    log:
+        LOGS / "finetune_heads/{model}/{condition}.log",
+    benchmark:
+        BENCHMARKS / "finetune_heads/{model}/{condition}.tsv"
+    conda:
+        "../../envs/towers.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=get_gpus,
+    params:
+        recipes=get_recipes(FINETUNE_KEYS),
+        seeds=SEEDS,
+        exported_seeds=EXPORTED_SEEDS,
+        device=config["device"],
+        code=get_code_hash("finetune_heads.py"),
+    message:
+        "Fine-tune the heads of {wildcards.model} on {wildcards.condition}, all seeds"
+    script:
+        "../scripts/finetune_heads.py"

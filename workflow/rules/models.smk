@@ -1,0 +1,32 @@
+# Every model ends as the same two files: its weights, and its head.
+
+
+rule pretrain_model:
+    input:
+        shards=get_shards(),
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+    output:
+        weights=DATA / "models/{model}/weights.safetensors",
+        head=RESULTS / "heads/{model}/pretrained.safetensors",
+        history=RESULTS / "pretraining/{model}.json",
+    log:
+        LOGS / "pretrain_model/{model}.log",
+    benchmark:
+        BENCHMARKS / "pretrain_model/{model}.tsv"
+    conda:
+        "../../envs/towers.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+        gpu=get_gpus,
+    params:
+        model=lambda wildcards: MODELS[wildcards.model],
+        architecture=get_architecture,
+        device=config["device"],
+        state=lambda wildcards: str(DATA / f"models/{wildcards.model}/state.pt"),
+        code=get_code_hash("pretrain_model.py"),
+    message:
+        "Pretrain {wildcards.model}"
+    script:
+        "../scripts/pretrain_model.py"

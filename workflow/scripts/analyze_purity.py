@@ -1,0 +1,344 @@
+r"""Compare the purity of the projections in checkpoints: a table, a CSV, a plot, a histogram.
+
+    python workflow/scripts/analyze_purity.py --checkpoints Cs0:base.pt Cs30:shuffled.pt \
+        --projection text --output-csv purity.csv --output-plot purity.png
+
+A checkpoint is LABEL:PATH, or LABEL:PATH#ENTRY for one head ("pretrained", or a seed) of a file of
+heads. Each is compared with the first: the difference of mean |cos| with a 95% interval that covers
+the variation between neurons of these very checkpoints, not that between training runs.
+Exit status: 0, 1 for a file that cannot be used, 2 for a wrong argument.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from lib.checkpoints import read_projections
+from lib.files import atomic_path
+from lib.purity import MEASURES, measure, neuron_cosines, random_baseline
+from lib.statistics import pair_mean, pair_mean_difference, verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = (
+    "label",
+    "projection",
+    *MEASURES,
+    "random_baseline",
+    "relative_change",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "avg_abs_cos_sim_low",
+    "avg_abs_cos_sim_high",
+    "width",
+    "dim",
+)
+# Okabe and Ito's colours, told apart by colour-blind readers; line styles tell the rest
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":")
+
+
+class Checkpoint(NamedTuple):
+    """A file, or one entry of it, under the label that the user gave."""
+
+    label: str
+    path: Path
+    entry: str | None
+
+
+class Analysis(NamedTuple):
+    """One projection of one checkpoint: its row of the table, and its |cos| (dim, dim)."""
+
+    row: dict[str, Any]
+    magnitudes: np.ndarray
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Reports a wrong argument in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    labels = [checkpoint.label for checkpoint in arguments.checkpoints]
+    for label in labels:
+        if labels.count(label) > 1:
+            parser.error(f"argument --checkpoints: label '{label}' is given twice")
+    projections = ("image", "text") if arguments.projection == "both" else (arguments.projection,)
+    try:
+        analyses = analyze(arguments.checkpoints, projections)
+        write_outputs(arguments, analyses)
+    except ValueError as error:
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    print(format_table([analysis.row for analysis in analyses]))
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = OneLineParser(
+        prog="analyze_purity.py",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--checkpoints",
+        required=True,
+        nargs="+",
+        type=parse_checkpoint,
+        metavar="LABEL:PATH",
+        help="checkpoints (torch or safetensors); the first is the one others are compared with",
+    )
+    parser.add_argument(
+        "--projection", choices=("text", "image", "both"), default="both", help="default: both"
+    )
+    parser.add_argument("--output-csv", type=Path, metavar="FILE", help="all measures")
+    parser.add_argument(
+        "--output-plot", type=parse_figure, metavar="FILE", help="mean |cos| of each checkpoint"
+    )
+    parser.add_argument(
+        "--output-hist", type=parse_figure, metavar="FILE", help="distribution of |cos|"
+    )
+    return parser
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """LABEL:PATH or LABEL:PATH#ENTRY, divided at the first colon (a path may hold more)."""
+    label, colon, path = text.partition(":")
+    if not (label and colon and path):
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form LABEL:PATH")
+    if "#" in path and not Path(path).exists():
+        path, _, entry = path.rpartition("#")
+        return Checkpoint(label, Path(path), entry)
+    return Checkpoint(label, Path(path), None)
+
+
+def parse_figure(text: str) -> Path:
+    """A path whose suffix Matplotlib can write."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if Path(text).suffix.removeprefix(".").lower() not in known:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' has no suffix of a figure, known are {', '.join(sorted(known))}"
+        )
+    return Path(text)
+
+
+def analyze(checkpoints: Sequence[Checkpoint], projections: Sequence[str]) -> list[Analysis]:
+    """Measure every checkpoint, and compare it with the first, projection by projection.
+
+    Raises:
+        ValueError: a file or a projection cannot be used; the label is named.
+    """
+    weights = [_read(checkpoint, projections) for checkpoint in checkpoints]
+    analyses = []
+    for projection in projections:
+        reference = None
+        for checkpoint, found in zip(checkpoints, weights, strict=True):
+            try:
+                analysis = _measure(checkpoint.label, projection, found[projection], reference)
+            except ValueError as error:
+                raise ValueError(f"{checkpoint.label}, {projection} projection: {error}") from error
+            reference = reference or analysis
+            analyses.append(analysis)
+    return analyses
+
+
+def _read(checkpoint: Checkpoint, projections: Sequence[str]) -> dict[str, np.ndarray]:
+    try:
+        return read_projections(checkpoint.path, checkpoint.entry, projections)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"{checkpoint.label}: cannot read {checkpoint.path}: {reason}") from error
+    except ValueError as error:
+        raise ValueError(f"{checkpoint.label}: {error}") from error
+
+
+def _measure(
+    label: str, projection: str, weights: np.ndarray, reference: Analysis | None
+) -> Analysis:
+    """One row; columns of the comparison stay empty in the reference's own."""
+    width, dim = weights.shape
+    magnitudes = np.abs(neuron_cosines(weights))
+    mean = pair_mean(magnitudes)
+    row: dict[str, Any] = {"label": label, "projection": projection, **measure(weights)}
+    row |= {"random_baseline": random_baseline(width), "width": width, "dim": dim}
+    row |= {"avg_abs_cos_sim_low": mean.low, "avg_abs_cos_sim_high": mean.high}
+    if reference is not None:
+        difference = pair_mean_difference(reference.magnitudes, magnitudes)
+        row |= {
+            "relative_change": difference.estimate / reference.row["avg_abs_cos_sim"],
+            "difference": difference.estimate,
+            "difference_low": difference.low,
+            "difference_high": difference.high,
+        }
+    return Analysis(row, magnitudes)
+
+
+def write_outputs(arguments: argparse.Namespace, analyses: Sequence[Analysis]) -> None:
+    """Write whichever of the three files were asked for.
+
+    Raises:
+        ValueError: one cannot be written.
+    """
+    rows = [analysis.row for analysis in analyses]
+    path = None
+    try:
+        if path := arguments.output_csv:
+            write_csv(path, rows)
+        if path := arguments.output_plot:
+            save_figure(path, draw_means(rows))
+        if path := arguments.output_hist:
+            save_figure(path, draw_histograms(analyses))
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows under `COLUMNS`."""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def format_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The comparison in aligned columns."""
+    header = ("label", "projection", "mean |cos|", "95% interval", "random", "purity", "change")
+    cells = [(*header, "difference", "95% interval", "than the first")]
+    for row in rows:
+        cells.append(
+            (
+                row["label"],
+                row["projection"],
+                f"{row['avg_abs_cos_sim']:.4f}",
+                f"[{row['avg_abs_cos_sim_low']:.4f}, {row['avg_abs_cos_sim_high']:.4f}]",
+                f"{row['random_baseline']:.4f}",
+                f"{row['per_neuron_purity_mean']:.2f}",
+                *_format_comparison(row),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join(lines)
+
+
+def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    if "difference" not in row:
+        return "", "", "", "(the first)"
+    low, high = row["difference_low"], row["difference_high"]
+    answers = {"holds": "higher", "does not hold": "lower", "cannot be told": "cannot be told"}
+    answer = "the same" if low == high == 0 else answers[verdict(low, high)]
+    return (
+        f"{row['relative_change']:+.1%}",
+        f"{row['difference']:+.4f}",
+        f"[{low:+.4f}, {high:+.4f}]",
+        answer,
+    )
+
+
+def draw_means(rows: Sequence[dict[str, Any]]) -> "Figure":
+    """Mean |cos| of each checkpoint with its interval; random projections as short dashes."""
+    from matplotlib.figure import Figure
+
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    projections = list(dict.fromkeys(row["projection"] for row in rows))
+    figure = Figure(figsize=(max(4.5, 1.5 + 0.9 * len(labels)), 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for number, projection in enumerate(projections):
+        chosen = [row for row in rows if row["projection"] == projection]
+        places = np.arange(len(chosen)) + 0.1 * (number - (len(projections) - 1) / 2)
+        means = np.array([row["avg_abs_cos_sim"] for row in chosen])
+        high = np.array([row["avg_abs_cos_sim_high"] for row in chosen])
+        colour, marker = COLOURS[number], "os"[number]
+        axes.errorbar(
+            places,
+            means,
+            high - means,
+            fmt=f"{marker}-",
+            color=colour,
+            capsize=3,
+            label=f"{projection} projection, 95% interval",
+        )
+        baselines = [row["random_baseline"] for row in chosen]
+        axes.hlines(
+            baselines,
+            np.arange(len(chosen)) - 0.4,
+            np.arange(len(chosen)) + 0.4,
+            color=colour,
+            linestyles="dashed",
+            linewidth=1,
+            label=f"random {projection} projection",
+        )
+    ticks = [_as_text(label) for label in labels]
+    axes.set_xticks(range(len(ticks)), ticks, rotation=30 if len(ticks) > 4 else 0)
+    axes.set_ylabel("mean |cos| between neurons")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_histograms(analyses: Sequence[Analysis]) -> "Figure":
+    """Distribution of |cos| over pairs of neurons, one outline a checkpoint."""
+    from matplotlib.figure import Figure
+
+    projections = list(dict.fromkeys(analysis.row["projection"] for analysis in analyses))
+    figure = Figure(figsize=(4.8 * len(projections), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(projections), squeeze=False)[0]
+    for axes, projection in zip(panels, projections, strict=True):
+        chosen = [item for item in analyses if item.row["projection"] == projection]
+        edges = np.linspace(0, max(item.row["max_abs_cos_sim"] for item in chosen) or 1, 41)
+        for number, item in enumerate(chosen):
+            pairs = item.magnitudes[np.triu_indices(len(item.magnitudes), k=1)]
+            heights, _ = np.histogram(pairs, edges, density=True)
+            colour = COLOURS[number % len(COLOURS)]
+            line = LINES[number // len(COLOURS) % len(LINES)]
+            axes.stairs(
+                heights, edges, color=colour, linestyle=line, label=_as_text(item.row["label"])
+            )
+        for width in sorted({item.row["width"] for item in chosen}):
+            axes.axvline(
+                random_baseline(width),
+                color="0.4",
+                linestyle=":",
+                label=f"mean of a random projection of width {width}",
+            )
+        axes.set_title(f"{projection} projection", fontsize=10)
+        axes.set_xlabel("|cos| of two neurons")
+        axes.set_ylabel("density")
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _as_text(label: str) -> str:
+    """A label as Matplotlib shows it literally: a dollar sign would begin a formula."""
+    return label.replace("$", r"\$")
+
+
+def save_figure(path: Path, figure: "Figure") -> None:
+    """Write a figure in the format that the path's suffix names."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=200)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Makes the features of a corpus, image and text, of a model's weights and the corpus's shards."""
+
+import functools
+
+from lib.compat import select_device
+from lib.corpus import iterate_images, read_captions
+from lib.feature_store import write_array
+from lib.features import extract_texts, extract_views
+from lib.models import get_tokenizer, get_transform, load_model, split_head
+from lib.progress import start_log
+
+start_log(snakemake.log[0])
+params = snakemake.params
+device = select_device(params.device)
+table = read_captions(snakemake.input.captions)
+towers, _ = split_head(load_model(snakemake.input.weights, params.architecture).to(device))
+
+texts = extract_texts(
+    towers, get_tokenizer(params.architecture), table.captions, params.batch_size, device
+)
+write_array(snakemake.output.texts, texts)
+extract_views(
+    snakemake.output.images,
+    towers,
+    functools.partial(iterate_images, snakemake.input.shards),
+    table.keys,
+    get_transform(params.architecture, params.crop_scale if params.views > 1 else None),
+    params.views,
+    params.seed,
+    params.batch_size,
+    device,
+)

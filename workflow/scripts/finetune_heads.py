@@ -1,0 +1,55 @@
+"""Makes the heads of all seeds, by the study's recipe and its variations, of cached features.
+
+All epochs' losses and validation accuracies go to log.txt, and whole checkpoints (the pretrained
+weights with the new head) are written for the seeds that are exported.
+"""
+
+import itertools
+
+import numpy as np
+from safetensors.torch import load_file
+
+from lib.compat import select_device
+from lib.corpus import read_captions
+from lib.finetune import (
+    Recipe,
+    finetune,
+    replace_head,
+    select_pairs,
+    write_checkpoint,
+    write_log,
+)
+from lib.heads import read_heads, write_heads
+from lib.progress import start_log
+
+start_log(snakemake.log[0])
+source, output, params = snakemake.input, snakemake.output, snakemake.params
+device = select_device(params.device)
+pretrained = read_heads(source.head)["pretrained"]
+table = read_captions(source.captions)
+images, texts = (np.load(path, mmap_mode="r") for path in (source.images, source.texts))
+
+results = {}
+for seed, path in itertools.zip_longest(params.seeds, source.permutations):
+    permutation = np.load(path) if path else np.arange(len(table.keys))
+    train, validation = (
+        select_pairs(images, texts, table.captions, permutation, table.rows(split))
+        for split in ("train", "validation")
+    )
+    for name, values in params.recipes.items():
+        recipe = Recipe(**values)
+        results[name, seed] = finetune(pretrained, train, validation, recipe, seed, device)
+
+main = {seed: result for (name, seed), result in results.items() if name == "main"}
+variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}
+write_heads(output.heads, {str(seed): result.head for seed, result in main.items()})
+write_heads(output.sensitivity, variations)
+for path, result in zip(output.logs, main.values(), strict=True):
+    write_log(path, result.history)
+weights = load_file(source.weights) if params.exported_seeds else {}
+for seed, last, best in zip(
+    params.exported_seeds, output.checkpoints[::2], output.checkpoints[1::2], strict=True
+):
+    result = main[seed]
+    write_checkpoint(last, replace_head(weights, result.head), len(result.history) - 1)
+    write_checkpoint(best, replace_head(weights, result.best_head), result.best_epoch)

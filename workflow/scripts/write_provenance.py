@@ -1,0 +1,19 @@
+"""Makes provenance.json: versions, configuration, hashes of the code and of what results rest on."""
+
+import json
+
+from lib.files import atomic_path, sha256
+from lib.progress import start_log
+from lib.provenance import versions
+
+start_log(snakemake.log[0])
+source = snakemake.input
+manifest = {
+    "versions": versions(),
+    "config": snakemake.params.config,
+    "code": snakemake.params.code_hashes,
+    "inputs": {path: sha256(path) for path in [source.captions, *source.weights]},
+    "tables": {path: sha256(path) for path in source.tables},
+}
+with atomic_path(snakemake.output.manifest) as temporary:
+    temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
