@@ -10,7 +10,7 @@ DEV_REQUIREMENTS := envs/requirements-dev.txt
 .PHONY: run test test-slow lint format setup setup-dev clean
 
 run: setup
-	@$(BIN)/python workflow/unlock.py
+	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 

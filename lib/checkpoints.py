@@ -68,7 +68,7 @@ def read_projections(
     if entry is not None:
         raise ValueError(f"{path} is a checkpoint of one model, it has no entry '{entry}'")
     state = load_state_dict(path)
-    names = _find_projections(state, which, path)
+    names = find_projections(state, which, path)
     return {key: _orient(state[name], name, key, path) for key, name in names.items()}
 
 
@@ -115,7 +115,7 @@ def _read_safetensors(path: Path, entry: str | None, which: Iterable[str]) -> di
     try:
         with safe_open(path, framework="numpy") as file:
             keys = _choose_entry(list(file.keys()), entry, path)
-            names = _find_projections(keys, which, path)
+            names = find_projections(keys, which, path)
             stored = {key: keys[name] for key, name in names.items()}
             is_plain = all(file.get_slice(name).get_dtype() != "BF16" for name in stored.values())
             if is_plain:
@@ -142,7 +142,9 @@ def _choose_entry(keys: list[str], entry: str | None, path: Path) -> dict[str, s
     return {_strip_prefixes(key.removeprefix(start)): key for key in keys if key.startswith(start)}
 
 
-def _find_projections(names: Iterable[str], which: Iterable[str], path: Path) -> dict[str, str]:
+def find_projections(
+    names: Iterable[str], which: Iterable[str], path: str | Path
+) -> dict[str, str]:
     """For each projection wanted, the one known name under which it is there."""
     names = set(names)
     found = {}

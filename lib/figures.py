@@ -1,0 +1,265 @@
+"""What all figures share: size, type, colours, markers and how they are saved.
+
+Each figure stands in a module of its own (`lib.figure_*`), so that a change of one reruns one.
+Figures are as wide as a page's text: their type has the size that it will have in print.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lib.files import atomic_path
+
+TEXT_WIDTH = 5.5  # inches
+PNG_DPI = 200
+INK = "#222222"
+MUTED = "#6B6B6B"
+# Okabe and Ito's colours: told apart by colour-blind readers. Markers and lines tell them in grey.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+
+RC = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 3.8,
+    "errorbar.capsize": 1.8,
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "figure.constrained_layout.h_pad": 0.035,
+    "figure.constrained_layout.w_pad": 0.035,
+    "pdf.fonttype": 42,
+    # captions and class names are text, not formulas: a dollar sign is a dollar sign
+    "text.parse_math": False,
+}
+
+
+class Style(NamedTuple):
+    """How one model or one strategy looks wherever it appears."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+PRUNING_STYLES = {
+    "high_purity": Style(BLUE, "s", "-"),
+    "low_purity": Style(VERMILLION, "^", DASHES[1]),
+    "random": Style(MUTED, "o", DASHES[2]),
+    "full": Style(BLACK, "", (0, (5, 2, 1, 2))),
+}
+STRATEGY_NAMES = {"similar": "similar captions swapped", "random": "random captions swapped"}
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Let a function draw under the shared settings, and no other code be changed by them."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: Any, **kwargs: Any) -> Figure:
+        with matplotlib.rc_context():
+            _use_settings()
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def save_figure(figure: Figure, png: str | Path, pdf: str | Path) -> None:
+    """Write a figure as PNG and as PDF, each whole or not at all; same figure, same bytes."""
+    with matplotlib.rc_context():
+        _use_settings()
+        with atomic_path(png) as temporary:
+            figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
+        with atomic_path(pdf) as temporary:
+            figure.savefig(temporary, metadata={"CreationDate": None})
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of the page's text width; `height` in inches."""
+    return Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
+
+
+def model_styles(models: Iterable[str]) -> dict[str, Style]:
+    """A style for each model, by its place in the study."""
+    return {
+        model: Style(
+            COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
+        )
+        for i, model in enumerate(dict.fromkeys(models))
+    }
+
+
+def strategy_lines(strategies: Iterable[str]) -> dict[str, tuple[Any, bool]]:
+    """Line style, and whether markers are filled, of each strategy where colour tells models."""
+    return {
+        strategy: (DASHES[i % len(DASHES)], i % 2 == 0)
+        for i, strategy in enumerate(dict.fromkeys(strategies))
+    }
+
+
+def name_strategy(strategy: str) -> str:
+    """A strategy of misalignment in words."""
+    return STRATEGY_NAMES.get(strategy, strategy)
+
+
+def draw_interval_line(
+    axes: Axes,
+    x: Sequence[float],
+    intervals: np.ndarray,
+    style: Style,
+    filled: bool = True,
+    shift: float = 0.0,
+) -> None:
+    """A line of estimates with error bars.
+
+    Args:
+        x: (n,) places.
+        intervals: (n, 3) estimate, low and high; without an interval the bounds are no numbers.
+        filled: whether the markers are.
+        shift: of all places along x, so that bars of several lines do not hide each other.
+    """
+    estimates, low, high = np.asarray(intervals, dtype=float).T
+    places = np.asarray(x, dtype=float) + shift
+    axes.plot(
+        places,
+        estimates,
+        color=style.colour,
+        linestyle=style.line,
+        marker=style.marker,
+        markerfacecolor=style.colour if filled else "white",
+        markeredgewidth=0.9,
+    )
+    known = np.isfinite(low) & np.isfinite(high)
+    if known.any():
+        bars = np.stack([estimates - low, high - estimates])[:, known]
+        axes.errorbar(
+            places[known],
+            estimates[known],
+            bars,
+            fmt="none",
+            ecolor=style.colour,
+            elinewidth=0.8,
+            capthick=0.8,
+        )
+
+
+def draw_pretrained_level(axes: Axes, value: float, colour: str) -> None:
+    """The level of a pretrained model, before any fine-tuning."""
+    axes.axhline(value, color=colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+
+
+def draw_random_baseline(axes: Axes, value: float) -> None:
+    """The level that a random projection would have."""
+    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+
+
+def pretrained_handle() -> Line2D:
+    """The legend's entry for `draw_pretrained_level`."""
+    return Line2D(
+        [], [], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), label="pretrained (its colour)"
+    )
+
+
+def baseline_handle(label: str = "random Gaussian projection") -> Line2D:
+    """The legend's entry for `draw_random_baseline`."""
+    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label=label)
+
+
+def style_handle(style: Style, label: str, filled: bool = True) -> Line2D:
+    """A legend's entry for a line and its markers."""
+    return Line2D(
+        [],
+        [],
+        color=style.colour,
+        linestyle=style.line,
+        marker=style.marker,
+        markerfacecolor=style.colour if filled else "white",
+        markeredgewidth=0.9,
+        label=label,
+    )
+
+
+def place_legend(figure: Figure, handles: Sequence[Any], columns: int, where: str = "top") -> None:
+    """A legend above ("top") or below ("bottom") all panels, over no data."""
+    location = {"top": "outside upper center", "bottom": "outside lower center"}[where]
+    figure.legend(handles=list(handles), loc=location, ncols=columns, columnspacing=1.6)
+
+
+def block_grid(
+    figure: Figure, names: Sequence[str], columns: int, rows_per_block: int
+) -> tuple[dict[str, list[Axes]], list[list[Axes]]]:
+    """Panels in blocks: each name has a column of `rows_per_block` panels, `columns` names a row.
+
+    Returns:
+        The panels by name, from top to bottom; and the panels of each row of the grid.
+    """
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns) * rows_per_block
+    grid = figure.add_gridspec(rows, columns)
+    panels: dict[str, list[Axes]] = {}
+    lines: list[list[Axes]] = [[] for _ in range(rows)]
+    for number, name in enumerate(names):
+        block, column = divmod(number, columns)
+        for row in range(block * rows_per_block, (block + 1) * rows_per_block):
+            axes = figure.add_subplot(grid[row, column])
+            panels.setdefault(name, []).append(axes)
+            lines[row].append(axes)
+    return panels, lines
+
+
+def share_limits(panels: Sequence[Axes], hide_labels: bool = True) -> None:
+    """One y range for panels in a row; only the first keeps its numbers."""
+    limits = [axes.get_ylim() for axes in panels]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    for number, axes in enumerate(panels):
+        axes.set_ylim(low, high)
+        if number and hide_labels:
+            axes.tick_params(labelleft=False)
+
+
+def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
+    """Ticks at the values of Cs that were tried; near ones share a label's place."""
+    values = sorted(set(values))
+    span = (values[-1] - values[0]) or 1.0
+    shown: list[float] = []
+    for value in values:
+        if not shown or value - shown[-1] >= 0.09 * span:
+            shown.append(value)
+    axes.set_xticks(shown, [f"{value:g}" for value in shown])
+    axes.set_xlim(values[0] - 0.05 * span, values[-1] + 0.05 * span)
+
+
+def _use_settings() -> None:
+    matplotlib.rcdefaults()
+    matplotlib.rcParams.update(RC)

@@ -1,0 +1,40 @@
+"""What several test modules share."""
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from pathlib import Path
+
+import pytest
+
+import lib.compat  # noqa: F401  (before any test module imports open_clip)
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tiny_architecture() -> dict:
+    """A model small enough to train on pixels in a test."""
+    return {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "timm_model_name": "glyph_resnet",
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "image_size": 32,
+        },
+        "text_cfg": {
+            "context_length": 8,
+            "vocab_size": 49408,
+            "width": 32,
+            "heads": 2,
+            "layers": 1,
+        },
+    }

@@ -1,0 +1,65 @@
+"""Bad configurations: one paragraph that names the key, the value and what is allowed."""
+
+import copy
+
+import pytest
+import yaml
+
+from lib.config import check_config
+
+
+@pytest.fixture
+def config(root):
+    return yaml.safe_load((root / "config.yaml").read_text())
+
+
+def check(config, root):
+    check_config(config, root / "workflow/schemas/config.schema.yaml", root)
+
+
+def change(config, path, value):
+    changed = copy.deepcopy(config)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config/tiny.yaml"])
+def test_studies_of_the_project_are_valid(root, name):
+    check(yaml.safe_load((root / name).read_text()), root)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["misalignment", "cs"], [0.1, 1.5], r"misalignment\.cs\[1\] is 1\.5; .* at most 1"),
+        (["misalignment", "cs"], [-0.1], r"misalignment\.cs\[0\] is -0\.1; .* at least 0"),
+        (["seeds"], "0", r"seeds is '0'; allowed: array"),
+        (["seeds"], [], r"seeds is \[\]; allowed: a list of at least 1"),
+        (["finetune", "lr"], "fast", r"finetune\.lr is 'fast'; allowed: number"),
+        (["finetune", "speed"], 3, r"Unknown key speed in finetune; known: batch_size, betas"),
+        (["models", 0, "captions"], [], r"models\[0\]\.captions is \[\]; .* at least 1"),
+        (["models", 0, "corpus"], "cc3m", r"model.* 'clip' .* corpus 'cc3m'; .* 'glyphs'"),
+        (["models", 1, "name"], "clip", r"models has 2 entries named 'clip'; .* unique"),
+        (["datasets", 1, "name"], "digits", r"datasets has 2 entries named 'digits'"),
+        (["pruning", "keep"], [64, 500], r"pruning\.keep has 500; allowed: less than the 128"),
+        (["pruning", "keep"], [0], r"pruning\.keep\[0\] is 0; .* at least 1"),
+        (["corpus", "pairs"], 100, r"finetune\.batch_size is 256; .* at most corpus\.pairs"),
+        (["corpus", "pairs"], 0, r"corpus\.pairs is 0; .* at least 1"),
+        (["device"], "tpu", r"device is 'tpu'; allowed: one of 'auto', 'cpu', 'cuda'"),
+        (["models", 0, "architecture"], "none.json", r"architecture .*none\.json does not exist"),
+        (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
+    ],
+)
+def test_bad_values_are_explained(config, root, path, value, message):
+    with pytest.raises(ValueError, match=message) as error:
+        check(change(config, path, value), root)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_key_is_named(config, root):
+    del config["pruning"]
+    with pytest.raises(ValueError, match="the configuration lacks pruning"):
+        check(config, root)

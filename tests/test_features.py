@@ -1,0 +1,85 @@
+"""Features: what extraction writes is what the towers give, image by image."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lib.features import extract_images, extract_texts, extract_views
+from lib.models import build_model, get_tokenizer, get_transform, load_model, save_model, split_head
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def images():
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
+    return [Image.fromarray(image) for image in pixels]
+
+
+@pytest.fixture(scope="module")
+def towers(tiny_architecture):
+    return split_head(build_model(tiny_architecture, seed=3))[0]
+
+
+def test_features_times_head_is_the_whole_model(images, tiny_architecture):
+    model = build_model(tiny_architecture, seed=3).eval()
+    transform, tokenize = get_transform(tiny_architecture), get_tokenizer(tiny_architecture)
+    texts = ["a red seven", "a blue disc", "a red seven"]
+    with torch.no_grad():
+        whole_images = model.encode_image(torch.stack([transform(i) for i in images])).numpy()
+        whole_texts = model.encode_text(tokenize(texts)).numpy()
+    towers, head = split_head(model)
+    image_features = extract_images(towers, images, transform, 3, CPU)
+    text_features = extract_texts(towers, tokenize, texts, 3, CPU)
+    np.testing.assert_allclose(image_features @ head.image_projection, whole_images, atol=1e-5)
+    np.testing.assert_allclose(text_features @ head.text_projection, whole_texts, atol=1e-5)
+    assert image_features.shape == (7, 128)
+    np.testing.assert_array_equal(text_features[0], text_features[2])
+
+
+def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, images, towers, tiny_architecture):
+    samples = [(f"k{i}", image) for i, image in enumerate(images)]
+    keys = [key for key, _ in samples]
+    transform = get_transform(tiny_architecture, (0.5, 1.0))
+    for name, batch_size in (("a", 2), ("b", 5)):
+        path = tmp_path / f"{name}.npy"
+        extract_views(path, towers, lambda: samples, keys, transform, 2, 0, batch_size, CPU)
+    one, other = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    assert np.abs(one[0] - one[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("keys", [["k0", "k2", "k1"], ["k0", "k1"], ["k0", "k1", "k2", "k3"]])
+def test_other_keys_than_the_captions_are_an_error(
+    tmp_path, images, towers, tiny_architecture, keys
+):
+    samples = [(f"k{i}", image) for i, image in enumerate(images[:3])]
+    transform = get_transform(tiny_architecture)
+    path = tmp_path / "images.npy"
+    with pytest.raises(ValueError, match=r"differ in row|the caption table 4 rows"):
+        extract_views(path, towers, lambda: samples, keys, transform, 1, 0, 2, CPU)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_comes_back_whole_or_not_at_all(tmp_path, tiny_architecture):
+    model = build_model(tiny_architecture, seed=3)
+    save_model(tmp_path / "m.safetensors", model, {})
+    loaded = load_model(tmp_path / "m.safetensors", tiny_architecture)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+    wider = tiny_architecture | {"embed_dim": 24}
+    with pytest.raises(ValueError, match="does not fit its architecture"):
+        load_model(tmp_path / "m.safetensors", wider)
+
+
+def test_the_same_seed_gives_the_same_weights(tiny_architecture):
+    one, same, other = (build_model(tiny_architecture, seed=s).text_projection for s in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_a_tower_without_linear_projection_is_refused(tiny_architecture):
+    vision = tiny_architecture["vision_cfg"] | {"timm_proj": "mlp"}
+    with pytest.raises(ValueError, match="does not end in a linear projection"):
+        build_model(tiny_architecture | {"vision_cfg": vision})

@@ -1,0 +1,69 @@
+"""The code hash changes with the meaning of what a script reaches, and with nothing else."""
+
+import pytest
+
+from lib.provenance import code_hash, versions
+
+
+@pytest.fixture
+def project(tmp_path):
+    files = {
+        "script.py": '"""Doc."""\nfrom lib.one import f\n\nf(1)\n',
+        "lib/__init__.py": "",
+        "lib/one.py": '"""One."""\nfrom lib import two\n\n\ndef f(x):\n    """Doc."""\n    return two.g(x)\n',
+        "lib/two.py": "def g(x):\n    return x + 1\n",
+        "lib/three.py": "def h(x):\n    return x\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def get_hash(project):
+    code_hash.cache_clear()
+    return code_hash(project / "script.py", project)
+
+
+def edit(project, name, old, new):
+    path = project / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("script.py", "f(1)", "f(2)"),
+        ("lib/one.py", "two.g(x)", "two.g(x) * 2"),
+        ("lib/two.py", "x + 1", "x + 2"),  # reached through lib/one.py
+    ],
+)
+def test_meaning_changes_the_hash(project, name, old, new):
+    before = get_hash(project)
+    edit(project, name, old, new)
+    assert get_hash(project) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("script.py", '"""Doc."""', '"""Another doc."""  # and a comment'),
+        ("lib/one.py", '    """Doc."""\n', ""),
+        ("lib/two.py", "return x + 1", "return (\n        x + 1\n    )"),
+        ("lib/three.py", "return x", "return -x"),  # not reached
+    ],
+)
+def test_nothing_else_changes_the_hash(project, name, old, new):
+    before = get_hash(project)
+    edit(project, name, old, new)
+    assert get_hash(project) == before
+
+
+def test_versions_name_what_computes():
+    found = versions()
+    assert found["numpy"][0].isdigit()
+    assert {"torch", "snakemake", "open_clip_torch", "python"} <= set(found)
+    assert "not installed" not in found.values()
