@@ -5,6 +5,7 @@ Figures are as wide as a page's text: their type has the size that it will have 
 """
 
 import functools
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from matplotlib.lines import Line2D
 
 from lib.files import atomic_path
 
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph that it embeds
+
 TEXT_WIDTH = 5.5  # inches
 PNG_DPI = 200
 INK = "#222222"
@@ -24,7 +27,7 @@ MUTED = "#6B6B6B"
 # Okabe and Ito's colours: told apart by colour-blind readers. Markers and lines tell them in grey.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
-COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+MODEL_COLOURS = (BLUE, VERMILLION, PURPLE, SKY, BLACK)  # green and orange: pruning orders
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
@@ -75,8 +78,8 @@ class Style(NamedTuple):
 
 
 PRUNING_STYLES = {
-    "high_purity": Style(BLUE, "s", "-"),
-    "low_purity": Style(VERMILLION, "^", DASHES[1]),
+    "high_purity": Style(GREEN, "s", "-"),
+    "low_purity": Style(ORANGE, "^", DASHES[1]),
     "random": Style(MUTED, "o", DASHES[2]),
     "full": Style(BLACK, "", (0, (5, 2, 1, 2))),
 }
@@ -114,7 +117,9 @@ def model_styles(models: Iterable[str]) -> dict[str, Style]:
     """A style for each model, by its place in the study."""
     return {
         model: Style(
-            COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
+            MODEL_COLOURS[i % len(MODEL_COLOURS)],
+            MARKERS[i % len(MARKERS)],
+            DASHES[i % len(DASHES)],
         )
         for i, model in enumerate(dict.fromkeys(models))
     }

@@ -62,16 +62,17 @@ REWRITE_TEMPLATES = (
 
 @dataclass(frozen=True)
 class Noise:
-    """Rates at which an attribute of a caption is missing, or is another one: both in [0, 1]."""
+    """Noise of captions: an attribute is left out with probability `missing`; one that is named is
+    a wrong one with probability `wrong`.
+    """
 
     missing: float = 0.0
     wrong: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.missing, self.wrong) < 0 or self.missing + self.wrong > 1:
+        if not (0 <= self.missing <= 1 and 0 <= self.wrong <= 1):
             raise ValueError(
-                f"noise rates missing={self.missing}, wrong={self.wrong}: "
-                "expected two numbers from 0 with a sum of at most 1"
+                f"noise missing={self.missing}, wrong={self.wrong}: expected probabilities"
             )
 
 
@@ -211,18 +212,20 @@ def write_caption(
 
     A missing glyph is a "symbol"; a missing colour or background is not spoken of.
     """
-    said: dict[str, str | None] = {}
+    said: dict[str, str] = {}
     amiss = {}
     for name, values in ATTRIBUTES.items():
         truth = getattr(scene, name)
-        chance, other = rng.random(), (values.index(truth) + rng.integers(1, len(values)))
-        said[name] = truth
-        if chance < noise.missing:
-            said[name], amiss[name] = None, "missing"
-        elif chance < noise.missing + noise.wrong:
-            said[name], amiss[name] = values[other % len(values)], "wrong"
-    what = " ".join(filter(None, (said["colour"], said["glyph"] or "symbol")))
-    where = f" on a {said['background']} background" if said["background"] else ""
+        is_missing, is_wrong = rng.random(2) < (noise.missing, noise.wrong)
+        other = values[(values.index(truth) + rng.integers(1, len(values))) % len(values)]
+        if is_missing:
+            amiss[name] = "missing"
+            continue
+        said[name] = other if is_wrong else truth
+        if is_wrong:
+            amiss[name] = "wrong"
+    what = " ".join(filter(None, (said.get("colour"), said.get("glyph", "symbol"))))
+    where = f" on a {said['background']} background" if "background" in said else ""
     return template.format(what=what, where=where), amiss
 
 

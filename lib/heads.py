@@ -38,7 +38,7 @@ def write_heads(
         metadata: what made them.
     """
     tensors = {
-        f"{label}/{name}": np.ascontiguousarray(value, dtype=np.float32)
+        f"{label}/{name}": np.array(value, dtype=np.float32, order="C")
         for label, head in heads.items()
         for name, value in head._asdict().items()
     }

@@ -113,12 +113,16 @@ def pretrain(
     settings: Settings,
     device: torch.device,
     state: str | Path,
-) -> open_clip.CLIP:
-    """Train a model; the same seed, threads and kind of machine give the same weights.
+) -> tuple[open_clip.CLIP, list[dict[str, float]]]:
+    """Train a model and record its history; the same seed, threads and kind of machine give the same weights.
 
     Args:
         state: file that holds the state after each epoch. A run that finds one of the same
             settings and data goes on from there, to the same weights; any other is ignored.
+
+    Returns:
+        The model in evaluation mode, and a record for each epoch: `epoch` (from 1), `loss` (mean
+        over its steps), and `validation_loss` and `validation_recall` (see `validate`).
 
     Raises:
         ValueError: fewer training pairs than a batch.
@@ -133,21 +137,20 @@ def pretrain(
     model = model.to(device, memory_format=torch.channels_last)
     optimizer = build_optimizer(model, settings)
     fingerprint = _get_fingerprint(architecture, train, settings)
-    done = load_state(state, model, optimizer, fingerprint)
-    steps = len(train) // settings.batch_size
-    pairs = steps * settings.batch_size
-    progress = Progress("pretraining", settings.epochs * pairs, "pairs", done=done * pairs)
+    history = load_state(state, model, optimizer, fingerprint)
+    pairs = len(train) // settings.batch_size * settings.batch_size
+    done = len(history) * pairs
+    progress = Progress("pretraining", settings.epochs * pairs, "pairs", done=done)
     normalise = _get_normaliser(architecture, device)
-    for epoch in range(done, settings.epochs):
-        _train_epoch(model, optimizer, train, settings, epoch, normalise, progress)
+    for epoch in range(len(history), settings.epochs):
+        loss = _train_epoch(model, optimizer, train, settings, epoch, normalise, progress)
+        record = {"epoch": epoch + 1, "loss": loss}
         if len(validation):
-            loss, recall = validate(model, validation, settings.batch_size, normalise)
-            logger.info(
-                "epoch %d: validation loss %.3f, image-to-text recall@1 within a batch %.3f",
-                *(epoch + 1, loss, recall),
-            )
-        save_state(state, model, optimizer, fingerprint, epoch + 1)
-    return model.eval()
+            record |= validate(model, validation, settings.batch_size, normalise)
+        logger.info("%s", json.dumps(record))
+        history.append(record)
+        save_state(state, model, optimizer, fingerprint, history)
+    return model.eval(), history
 
 
 def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
@@ -175,7 +178,7 @@ def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
 @torch.inference_mode()
 def validate(
     model: open_clip.CLIP, pairs: Pairs, batch_size: int, normalise: "Normaliser"
-) -> tuple[float, float]:
+) -> dict[str, float]:
     """Contrastive loss and image-to-text recall@1 within batches, averaged over pairs.
 
     The first caption source (the raw captions, if they are one) is used.
@@ -189,7 +192,7 @@ def validate(
         loss += float(criterion(images, texts, scale)) * len(rows)
         best = (images @ texts.T).argmax(dim=1)
         hits += int((best == torch.arange(len(rows), device=best.device)).sum())
-    return loss / len(pairs), hits / len(pairs)
+    return {"validation_loss": loss / len(pairs), "validation_recall": hits / len(pairs)}
 
 
 def save_state(
@@ -197,12 +200,12 @@ def save_state(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     fingerprint: str,
-    epochs: int,
+    history: list[dict[str, float]],
 ) -> None:
-    """Write the state after `epochs` epochs."""
+    """Write the state after the epochs of `history`."""
     content = {
         "fingerprint": fingerprint,
-        "epochs": epochs,
+        "history": history,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
@@ -215,18 +218,18 @@ def load_state(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     fingerprint: str,
-) -> int:
-    """Take over a state with this fingerprint; the number of epochs done (0 if there is none)."""
+) -> list[dict[str, float]]:
+    """Take over a state with this fingerprint; the history of its epochs (empty if there is none)."""
     if not Path(path).exists():
-        return 0
+        return []
     content = torch.load(path, map_location="cpu", weights_only=True)
     if content["fingerprint"] != fingerprint:
         logger.info("%s is of other settings or data: ignored, training from the start", path)
-        return 0
+        return []
     model.load_state_dict(content["model"])
     optimizer.load_state_dict(content["optimizer"])
-    logger.info("going on after epoch %d, found in %s", content["epochs"], path)
-    return content["epochs"]
+    logger.info("going on after epoch %d, found in %s", len(content["history"]), path)
+    return content["history"]
 
 
 class Normaliser(NamedTuple):
@@ -249,27 +252,34 @@ def _train_epoch(
     epoch: int,
     normalise: Normaliser,
     progress: Progress,
-) -> None:
-    """One pass over the pairs in an order drawn from (seed, epoch); an incomplete batch is left out."""
+) -> float:
+    """One pass over the pairs in an order drawn from (seed, epoch); the mean loss of its steps.
+
+    The pairs left over after the last whole batch are left out of this epoch.
+    """
     model.train()
     criterion = open_clip.ClipLoss()
     rng = np.random.default_rng([settings.seed, epoch])
     order = torch.from_numpy(rng.permutation(len(pairs)))
     sources = torch.from_numpy(rng.integers(len(pairs.tokens), size=len(pairs)))
     steps = len(pairs) // settings.batch_size
+    total = 0.0
     for step, rows in enumerate(order.split(settings.batch_size)[:steps]):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(epoch * steps + step, steps, settings)
         tokens = pairs.tokens[sources[rows], rows].to(normalise.mean.device)
         loss = criterion(*model(normalise(pairs.pixels[rows]), tokens))
-        if not math.isfinite(float(loss)):
-            raise FloatingPointError(f"loss is {float(loss)} in epoch {epoch + 1}, step {step + 1}")
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"loss is {value} in epoch {epoch + 1}, step {step + 1}")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
-        progress.advance(len(rows), f"epoch {epoch + 1}, loss {float(loss):.3f}")
+        total += value
+        progress.advance(len(rows), f"epoch {epoch + 1}, loss {value:.3f}")
+    return total / steps
 
 
 def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:

@@ -99,12 +99,6 @@ def get_shards():
     return [DATA / f"corpora/{CORPUS}/shards/{CORPUS}-{shard:05d}.tar" for shard in range(count)]
 
 
-def get_glyphs_settings():
-    """What the drawing of the corpus depends on: neither its name nor the size of a shard."""
-    names = ("name", "kind", "pairs_per_shard")
-    return {key: value for key, value in config["corpus"].items() if key not in names}
-
-
 def get_architecture(wildcards):
     return read_architecture(MODELS[wildcards.model]["architecture"], workflow.basedir)
 

@@ -16,7 +16,7 @@ rule draw_corpus:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=get_glyphs_settings(),
+        settings=config["corpus"],
         code=get_code_hash("draw_corpus.py"),
     message:
         "Draw the pairs of the corpus"

@@ -1,17 +1,9 @@
-"""Draws one downstream test set of the embedded study: images with labels, class names, prompts."""
+"""Draws one downstream test set: its shard, its class names and its prompt templates."""
 
 from lib.glyphs import DatasetSettings, draw_dataset
 from lib.progress import start_log
 
-
-def main(snakemake) -> None:
-    """Draw the dataset of the config into the files that the rule declares."""
-    start_log(snakemake.log[0])
-    dataset, output = snakemake.params.dataset, snakemake.output
-    settings = DatasetSettings(
-        dataset["task"], dataset["images"], dataset["seed"], snakemake.params.image_size
-    )
-    draw_dataset(settings, output.shard, output.classes, output.templates)
-
-
-main(snakemake)  # noqa: F821
+start_log(snakemake.log[0])
+params, output = snakemake.params, snakemake.output
+settings = DatasetSettings(task=params.task, images=params.images, seed=params.seed)
+draw_dataset(settings, output.archive, output.names, output.templates)

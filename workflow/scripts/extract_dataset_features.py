@@ -1,18 +1,34 @@
 """Makes the features of a downstream dataset: of its images, and of the prompts of its classes."""
 
 from lib.compat import select_device
-from lib.datasets import read_dataset
+from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-params = snakemake.params
+source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
-dataset = read_dataset(
-    [snakemake.input.archive],
-    snakemake.input.names,
-    snakemake.input.templates,
-    params.max_samples,
+towers, _ = split_head(load_model(source.weights, params.architecture).to(device))
+prompts = read_prompts(source.names, source.templates)
+labels = read_labels([source.archive], len(prompts.classes))
+rows = choose_rows(len(labels), params.max_samples)
+
+texts = [text for texts in prompts.texts for text in texts]
+text_features = extract_texts(
+    towers, get_tokenizer(params.architecture), texts, params.batch_size, device
 )
+features = DatasetFeatures(
+    images=extract_images(
+        towers,
+        iterate_rows([source.archive], rows),
+        get_transform(params.architecture),
+        params.batch_size,
+        device,
+    ),
+    labels=labels[rows],
+    texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
+    classes=prompts.classes,
+)
+write_dataset_features(snakemake.output.features, features, {"model": snakemake.wildcards.model})

@@ -1,0 +1,79 @@
+"""Downstream datasets on disk, in the WebDataset layout of CLIP_benchmark.
+
+A dataset is one or more shards (`key.png|jpg|...`, `key.cls` with the class number), the class
+names (`classnames.txt`, one a line) and prompt templates (`templates.txt`, "{c}" for the class).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from lib.corpus import decode_image, iterate_samples
+
+
+class Prompts(NamedTuple):
+    """Class names, and the prompts of each class: `texts[class][template]`."""
+
+    classes: list[str]
+    texts: list[list[str]]
+
+
+def read_prompts(names: str | Path, templates: str | Path) -> Prompts:
+    """Read class names and templates; `_` and `/` in a name become spaces in its prompts.
+
+    Raises:
+        ValueError: a file is empty, a class is named twice, or a template has no "{c}".
+    """
+    classes, patterns = _read_lines(names), _read_lines(templates)
+    if len(set(classes)) != len(classes):
+        raise ValueError(f"{names} names a class twice")
+    for pattern in patterns:
+        if "{c}" not in pattern:
+            raise ValueError(f"{templates}: template {pattern!r} has no place {{c}} for the class")
+    cleaned = [name.replace("_", " ").replace("/", " ") for name in classes]
+    return Prompts(classes, [[p.replace("{c}", name) for p in patterns] for name in cleaned])
+
+
+def read_labels(shards: Sequence[str | Path], n_classes: int) -> np.ndarray:
+    """Labels (n,) int64 of all samples, in the order of the shards.
+
+    Raises:
+        ValueError: a sample has no label, or one that is no class number; or there are no samples.
+    """
+    labels = []
+    for key, parts in iterate_samples(shards):
+        text = parts.get("cls", b"").decode(errors="replace").strip()
+        if not text.isdecimal() or int(text) >= n_classes:
+            raise ValueError(f"sample {key} has label {text!r}, expected 0 to {n_classes - 1}")
+        labels.append(int(text))
+    if not labels:
+        raise ValueError(f"{', '.join(map(str, shards))} hold no samples")
+    return np.array(labels, dtype=np.int64)
+
+
+def choose_rows(count: int, max_samples: int) -> np.ndarray:
+    """Rows (at most `max_samples`) evenly spread over a dataset: shards may be sorted by class."""
+    if count <= max_samples:
+        return np.arange(count)
+    return np.arange(max_samples) * count // max_samples
+
+
+def iterate_rows(shards: Sequence[str | Path], rows: np.ndarray) -> Iterator[Image.Image]:
+    """Yield the RGB images of some rows, ascending; no other image is decoded."""
+    wanted, row = set(rows.tolist()), 0
+    for shard in shards:
+        for sample in iterate_samples([shard]):
+            if row in wanted:
+                yield decode_image(sample, shard)
+            row += 1
+
+
+def _read_lines(path: str | Path) -> list[str]:
+    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path} is empty")
+    return lines

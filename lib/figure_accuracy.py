@@ -1,0 +1,74 @@
+"""Accuracy and silhouette of the downstream datasets against Cs."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.figures import (
+    MUTED,
+    Style,
+    block_grid,
+    draw_interval_line,
+    draw_pretrained_level,
+    model_styles,
+    name_strategy,
+    new_figure,
+    place_legend,
+    pretrained_handle,
+    set_cs_axis,
+    strategy_lines,
+    style_handle,
+    styled,
+)
+from lib.frames import cs_curve, list_strategies
+
+MEASURES = {"accuracy": (100, "accuracy (%)"), "silhouette": (1, "silhouette")}
+
+
+@styled
+def draw_accuracy(table: pd.DataFrame) -> Figure:
+    """A column of two panels for each dataset, a line for each model and strategy.
+
+    Args:
+        table: misalignment_accuracy.csv. Lines are means over seeds, bars 95% t-intervals over
+            seeds; the x axis is the nominal Cs, and Cs 0 the fine-tuned control.
+    """
+    datasets = list(table["dataset"].unique())
+    figure = new_figure(0.7 + 2.6 * -(-len(datasets) // 3))
+    panels, _ = block_grid(figure, datasets, 3, len(MEASURES))
+    styles, lines = model_styles(table["model"]), strategy_lines(list_strategies(table))
+    for number, (dataset, column) in enumerate(panels.items()):
+        rows = table[table["dataset"] == dataset]
+        for axes, (measure, (scale, label)) in zip(column, MEASURES.items(), strict=True):
+            _draw_panel(axes, rows, measure, scale, styles, lines)
+            if number % 3 == 0:
+                axes.set_ylabel(label)
+        column[0].set_title(dataset)
+        column[0].tick_params(labelbottom=False)
+        column[-1].set_xlabel("nominal Cs")
+    handles = [style_handle(Style(s.colour, s.marker, "none"), m) for m, s in styles.items()]
+    handles += [
+        style_handle(Style(MUTED, "o", line), name_strategy(strategy), filled)
+        for strategy, (line, filled) in lines.items()
+    ]
+    place_legend(figure, [*handles, pretrained_handle()], 3)
+    return figure
+
+
+def _draw_panel(
+    axes: Axes, rows: pd.DataFrame, measure: str, scale: float, styles: dict, lines: dict
+) -> None:
+    curves = [(model, strategy) for model in styles for strategy in lines]
+    for number, (model, strategy) in enumerate(curves):
+        chosen = rows[rows["model"] == model]
+        cs, intervals = cs_curve(chosen, strategy, measure)
+        line, filled = lines[strategy]
+        values = [[scale * bound for bound in interval] for interval in intervals]
+        shift = 0.01 * (number - (len(curves) - 1) / 2)
+        style = styles[model]._replace(line=line)
+        draw_interval_line(axes, cs, values, style, filled, shift)
+    for model, style in styles.items():
+        chosen = rows[(rows["model"] == model) & (rows["strategy"] == "pretrained")]
+        for value in chosen[measure]:
+            draw_pretrained_level(axes, scale * value, style.colour)
+    set_cs_axis(axes, cs)

@@ -1,0 +1,55 @@
+"""The pretrained models side by side: accuracy and silhouette on every dataset."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lib.figures import (
+    BLACK,
+    MUTED,
+    Style,
+    model_styles,
+    new_figure,
+    place_legend,
+    style_handle,
+    styled,
+)
+
+
+@styled
+def draw_comparison(table: pd.DataFrame) -> Figure:
+    """Accuracy with 95% Wilson intervals and chance (left), silhouette (right), a line a dataset.
+
+    Args:
+        table: clip_vs_laclip.csv. Chance is 1 / number of classes.
+    """
+    styles = model_styles(table["model"])
+    datasets = list(table["dataset"].unique())
+    figure = new_figure(0.75 + len(datasets) * (0.2 + 0.09 * len(styles)))
+    accuracy, silhouette = figure.subplots(1, 2, sharey=True)
+    for number, (model, style) in enumerate(styles.items()):
+        rows = table[table["model"] == model].set_index("dataset").reindex(datasets)
+        places = np.arange(len(datasets)) + 0.22 * (number - (len(styles) - 1) / 2)
+        shares = 100 * rows[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy()
+        bars = np.abs(shares[:, 1:] - shares[:, :1]).T
+        look = {"color": style.colour, "fmt": style.marker, "markersize": 4}
+        accuracy.errorbar(shares[:, 0], places, xerr=bars, elinewidth=0.9, **look)
+        silhouette.errorbar(rows["silhouette"], places, **look)
+    chance = 100 / table.groupby("dataset")["n_classes"].first()[datasets]
+    heights = np.arange(len(datasets))
+    accuracy.vlines(chance, heights - 0.36, heights + 0.36, color=BLACK, linewidth=1.1)
+    silhouette.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+    accuracy.set_yticks(heights, datasets)
+    accuracy.set_ylim(len(datasets) - 0.5, -0.5)
+    accuracy.set_xlim(0, 102)
+    accuracy.set_xlabel("zero-shot accuracy (%)")
+    silhouette.set_xlabel("cosine silhouette of the classes (at most 1)")
+    for axes in (accuracy, silhouette):
+        axes.tick_params(axis="y", length=0)
+    handles = [style_handle(Style(s.colour, s.marker, "none"), m) for m, s in styles.items()]
+    chance_handle = Line2D(
+        [], [], color=BLACK, marker="|", markersize=8, linestyle="none", label="chance, 1 / classes"
+    )
+    place_legend(figure, [*handles, chance_handle], 4)
+    return figure

@@ -1,0 +1,114 @@
+"""Image embeddings of one dataset by class, for every model, on their two main axes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lib.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    new_figure,
+    place_legend,
+    styled,
+)
+from lib.silhouette import silhouette_score
+
+CLASSES = 8  # at most so many can be told apart
+POINTS = 1000
+LOOKS = tuple(
+    zip(
+        (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, MUTED),
+        ("o", "s", "^", "D", "v", "P", "X", "*"),
+        strict=True,
+    )
+)
+
+
+class Embedded(NamedTuple):
+    """Embeddings of a dataset's images by one model: (n, dim) unit rows."""
+
+    model: str
+    embeddings: np.ndarray
+
+
+@styled
+def draw_embeddings(
+    models: Sequence[Embedded], labels: np.ndarray, classes: Sequence[str]
+) -> Figure:
+    """A panel a model: principal components 1 and 2 of the embeddings, coloured by class.
+
+    Where there are more than 8 classes, 8 are shown, spread evenly over the list. Components are
+    found on the points shown, at most 1,000; the silhouette in the title is that of all images in
+    all dimensions.
+
+    Args:
+        models: embeddings of the same images.
+        labels: (n,) class numbers.
+        classes: their names.
+    """
+    shown = np.unique(np.linspace(0, len(classes) - 1, min(CLASSES, len(classes))).round()).astype(
+        int
+    )
+    rows = np.flatnonzero(np.isin(labels, shown))
+    rows = rows[np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int)]
+    columns = min(3, len(models))
+    lines = -(-len(models) // columns)
+    figure = new_figure(0.75 + lines * (5.2 / max(columns, 2)))
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, item in zip(grid, models, strict=False):
+        _draw_panel(axes, item.embeddings[rows], labels[rows], shown)
+        score = silhouette_score(item.embeddings, labels)
+        axes.set_title(f"{item.model}, silhouette {score:.3f}")
+    for axes in grid[len(models) :]:
+        axes.set_visible(False)
+    place_legend(figure, _handles([classes[number] for number in shown]), 4, "bottom")
+    if len(shown) < len(classes):
+        figure.suptitle(f"{len(shown)} of {len(classes)} classes shown", fontsize=7.5, color=MUTED)
+    return figure
+
+
+def principal_components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first two components of the centred rows, and the share of variance of each.
+
+    Args:
+        rows: (n, d).
+
+    Returns:
+        (n, 2) coordinates, each with the sign that makes its largest loading positive; (2,) shares.
+    """
+    centred = rows - rows.mean(axis=0, dtype=np.float64)
+    variances, directions = np.linalg.eigh(centred.T @ centred)
+    directions = directions[:, ::-1][:, :2]
+    strongest = directions[np.abs(directions).argmax(axis=0), [0, 1]]
+    return centred @ (directions * np.sign(strongest)), variances[::-1][:2] / variances.sum()
+
+
+def _draw_panel(axes: Axes, rows: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> None:
+    points, shares = principal_components(rows)
+    places = {number: place for place, number in enumerate(shown)}
+    # interleaved, so that no class hides the others
+    for start in range(4):
+        for number in shown:
+            colour, marker = LOOKS[places[number]]
+            chosen = points[start::4][labels[start::4] == number]
+            axes.scatter(*chosen.T, s=9, color=colour, marker=marker, alpha=0.7, linewidths=0)
+    axes.set_xlabel(f"component 1 ({shares[0]:.0%} of variance)")
+    axes.set_ylabel(f"component 2 ({shares[1]:.0%})")
+    axes.set_aspect("equal", adjustable="datalim")
+
+
+def _handles(names: Sequence[str]) -> list[Line2D]:
+    return [
+        Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=4.5, label=name)
+        for name, (colour, marker) in zip(names, LOOKS, strict=False)
+    ]

@@ -1,0 +1,79 @@
+"""Accuracy and silhouette of one dataset against the number of neurons kept."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from lib.figures import (
+    PRUNING_STYLES,
+    new_figure,
+    place_legend,
+    share_limits,
+    style_handle,
+    styled,
+)
+
+BAND = (0.05, 0.95)  # quantiles over the random orders
+MEASURES = {"accuracy": (100, "accuracy (%)"), "silhouette": (1, "silhouette")}
+NAMES = {
+    "high_purity": "purest kept",
+    "low_purity": "least pure kept",
+    "random": "random kept, mean",
+    "full": "all neurons",
+}
+
+
+@styled
+def draw_pruning(table: pd.DataFrame) -> Figure:
+    """Panels by model (rows) and measure (columns).
+
+    Args:
+        table: the rows of pruning.csv of one dataset. The band runs from the 5% to the 95% quantile
+            of the random orders.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    if table.empty:
+        raise ValueError("there are no pruning sweeps of this dataset")
+    models = list(table["model"].unique())
+    figure = new_figure(0.6 + 1.6 * len(models))
+    grid = figure.subplots(len(models), len(MEASURES), squeeze=False, sharex=True)
+    for panels, model in zip(grid, models, strict=True):
+        rows = table[table["model"] == model]
+        for axes, (measure, (scale, label)) in zip(panels, MEASURES.items(), strict=True):
+            _draw_panel(axes, rows.assign(value=scale * rows[measure]))
+            axes.set_ylabel(label)
+            axes.set_title(model)
+    for column in grid.T:
+        share_limits(column, hide_labels=False)
+        column[-1].set_xlabel("neurons kept, k")
+    place_legend(figure, _handles(), 5)
+    return figure
+
+
+def _draw_panel(axes: Axes, rows: pd.DataFrame) -> None:
+    random = rows[rows["strategy"] == "random"].groupby("kept")["value"]
+    grey = PRUNING_STYLES["random"]
+    if len(random):
+        low, high = random.quantile(BAND[0]), random.quantile(BAND[1])
+        axes.fill_between(low.index, low, high, color=grey.colour, alpha=0.25, linewidth=0)
+    for strategy in ("random", "low_purity", "high_purity"):
+        means = rows[rows["strategy"] == strategy].groupby("kept")["value"].mean()
+        style = PRUNING_STYLES[strategy]
+        axes.plot(means.index, means, color=style.colour, marker=style.marker, linestyle=style.line)
+    for value in rows.loc[rows["strategy"] == "full", "value"]:
+        full = PRUNING_STYLES["full"]
+        axes.axhline(value, color=full.colour, linestyle=full.line, linewidth=0.8, zorder=1)
+
+
+def _handles() -> list:
+    band = Patch(
+        facecolor=PRUNING_STYLES["random"].colour,
+        alpha=0.25,
+        label=f"random, {BAND[0]:.0%} to {BAND[1]:.0%}",
+    )
+    lines = {name: style_handle(style, NAMES[name]) for name, style in PRUNING_STYLES.items()}
+    lines["full"].set_linewidth(0.8)
+    return [lines["high_purity"], lines["low_purity"], lines["random"], band, lines["full"]]

@@ -1,0 +1,63 @@
+"""Mean |cos| between neurons against Cs."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.figures import (
+    baseline_handle,
+    draw_interval_line,
+    draw_pretrained_level,
+    draw_random_baseline,
+    model_styles,
+    name_strategy,
+    new_figure,
+    place_legend,
+    pretrained_handle,
+    set_cs_axis,
+    share_limits,
+    style_handle,
+    styled,
+)
+from lib.frames import cs_curve, list_strategies
+
+
+@styled
+def draw_purity(table: pd.DataFrame) -> Figure:
+    """Panels by projection (rows) and strategy (columns), a line a model.
+
+    Args:
+        table: misalignment.csv. Lines are means over seeds, bars 95% t-intervals over seeds; the x
+            axis is the nominal Cs, and Cs 0 the fine-tuned control.
+    """
+    styles = model_styles(table["model"])
+    strategies = list_strategies(table)
+    projections = list(table["projection"].unique())
+    figure = new_figure(0.55 + 1.65 * len(projections))
+    grid = figure.subplots(len(projections), len(strategies), squeeze=False, sharex=True)
+    for panels, projection in zip(grid, projections, strict=True):
+        rows = table[table["projection"] == projection]
+        for axes, strategy in zip(panels, strategies, strict=True):
+            _draw_panel(axes, rows, strategy, styles)
+            if axes in grid[0]:
+                axes.set_title(name_strategy(strategy))
+            if axes in grid[-1]:
+                axes.set_xlabel("share of captions swapped, nominal Cs")
+        panels[0].set_ylabel(f"mean |cos|, {projection} projection")
+        share_limits(panels)
+    handles = [style_handle(style, model) for model, style in styles.items()]
+    place_legend(figure, [*handles, pretrained_handle(), baseline_handle()], 4)
+    return figure
+
+
+def _draw_panel(axes, rows: pd.DataFrame, strategy: str, styles: dict) -> None:
+    for number, (model, style) in enumerate(styles.items()):
+        chosen = rows[rows["model"] == model]
+        cs, intervals = cs_curve(chosen, strategy, "avg_abs_cos_sim")
+        shift = 0.008 * (number - (len(styles) - 1) / 2)
+        draw_interval_line(axes, cs, intervals, style, shift=shift)
+        pretrained = chosen.loc[chosen["strategy"] == "pretrained", "avg_abs_cos_sim"]
+        for value in pretrained:
+            draw_pretrained_level(axes, value, style.colour)
+    for value in rows["random_baseline"].unique():
+        draw_random_baseline(axes, value)
+    set_cs_axis(axes, cs)

@@ -1,0 +1,1 @@
+for p in snakemake.output: open(p,"w").write("placeholder")

@@ -1,0 +1,15 @@
+"""Makes the figure of the cosines between one model's neurons: the first seed of each condition."""
+
+from lib.figure_histograms import LabelledHead, draw_histograms
+from lib.figures import save_figure
+from lib.heads import read_heads
+from lib.progress import start_log
+from lib.tables import describe_head
+
+start_log(snakemake.log[0])
+heads = []
+for condition, path in zip(snakemake.params.labels, snakemake.input.heads, strict=True):
+    label, head = next(iter(read_heads(path).items()))
+    about = describe_head(condition, label)
+    heads.append(LabelledHead(about["strategy"], about["cs"], head))
+save_figure(draw_histograms(heads), snakemake.output.png, snakemake.output.pdf)

@@ -1,0 +1,28 @@
+"""Makes a model's weights and its pretrained head of the shards and captions of a corpus."""
+
+import json
+
+from lib.compat import select_device
+from lib.files import atomic_path
+from lib.heads import write_heads
+from lib.models import save_model, split_head
+from lib.pretrain import Settings, load_pairs, pretrain
+from lib.progress import start_log
+
+start_log(snakemake.log[0])
+source, output, params = snakemake.input, snakemake.output, snakemake.params
+settings = Settings(
+    **params.model["pretrain"],
+    captions=tuple(params.model["captions"]),
+    seed=params.model["seed"],
+)
+train, validation = load_pairs(
+    source.shards, source.captions, params.architecture, settings.captions
+)
+device = select_device(params.device)
+model, history = pretrain(params.architecture, train, validation, settings, device, params.state)
+metadata = {"architecture": json.dumps(params.architecture), "code": params.code}
+with atomic_path(output.history) as temporary:
+    temporary.write_text(json.dumps(history, indent=1))
+save_model(output.weights, model, metadata)
+write_heads(output.head, {"pretrained": split_head(model)[1]}, metadata)

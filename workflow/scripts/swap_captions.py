@@ -1,0 +1,24 @@
+"""Makes one permutation of a corpus's captions, its summary, and the captions that it gives.
+
+Training captions are swapped; validation pairs keep theirs.
+"""
+
+import json
+
+from lib.captions import embed_permutation, load_neighbours, summary, swap, write_caption_lines
+from lib.corpus import read_captions
+from lib.feature_store import write_array
+from lib.files import atomic_path
+from lib.progress import start_log
+
+start_log(snakemake.log[0])
+params, output = snakemake.params, snakemake.output
+table = read_captions(snakemake.input.captions)
+neighbours = load_neighbours(snakemake.input.neighbours)
+swapped = swap(neighbours, params.cs, params.strategy, params.seed, params.top_k)
+permutation = embed_permutation(swapped.permutation, table.rows("train"), len(table.keys))
+
+write_caption_lines(output.text, [table.captions[row] for row in permutation])
+with atomic_path(output.summary) as temporary:
+    temporary.write_text(json.dumps(summary(swapped), indent=1))
+write_array(output.permutation, permutation)
