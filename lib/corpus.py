@@ -70,7 +70,7 @@ def write_shard(path: str | Path, samples: Iterable[Sample]) -> None:
 
 
 def iterate_samples(shards: Sequence[str | Path]) -> Iterator[Sample]:
-    """Yield the samples of all shards in order, one at a time: memory does not grow with the corpus.
+    """Yield the samples of all shards in order, one at a time, in bounded memory.
 
     Raises:
         ValueError: a shard is no readable tar file, or holds one file twice.

@@ -1,23 +1,23 @@
 """Accuracy and silhouette of the downstream datasets against Cs."""
 
+import itertools
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.figures import (
-    MUTED,
-    Style,
     block_grid,
-    draw_interval_line,
+    crossed_handles,
+    draw_crossed_curves,
     draw_pretrained_level,
     model_styles,
-    name_strategy,
     new_figure,
     place_legend,
     pretrained_handle,
     set_cs_axis,
     strategy_lines,
-    style_handle,
     styled,
 )
 from lib.frames import cs_curve, list_strategies
@@ -46,27 +46,18 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
         column[0].set_title(dataset)
         column[0].tick_params(labelbottom=False)
         column[-1].set_xlabel("nominal Cs")
-    handles = [style_handle(Style(s.colour, s.marker, "none"), m) for m, s in styles.items()]
-    handles += [
-        style_handle(Style(MUTED, "o", line), name_strategy(strategy), filled)
-        for strategy, (line, filled) in lines.items()
-    ]
-    place_legend(figure, [*handles, pretrained_handle()], 3)
+    place_legend(figure, [*crossed_handles(styles, lines), pretrained_handle()])
     return figure
 
 
 def _draw_panel(
     axes: Axes, rows: pd.DataFrame, measure: str, scale: float, styles: dict, lines: dict
 ) -> None:
-    curves = [(model, strategy) for model in styles for strategy in lines]
-    for number, (model, strategy) in enumerate(curves):
-        chosen = rows[rows["model"] == model]
-        cs, intervals = cs_curve(chosen, strategy, measure)
-        line, filled = lines[strategy]
-        values = [[scale * bound for bound in interval] for interval in intervals]
-        shift = 0.01 * (number - (len(curves) - 1) / 2)
-        style = styles[model]._replace(line=line)
-        draw_interval_line(axes, cs, values, style, filled, shift)
+    curves = {}
+    for model, strategy in itertools.product(styles, lines):
+        cs, intervals = cs_curve(rows[rows["model"] == model], strategy, measure)
+        curves[model, strategy] = (cs, scale * np.array(intervals))
+    draw_crossed_curves(axes, curves, styles, lines)
     for model, style in styles.items():
         chosen = rows[(rows["model"] == model) & (rows["strategy"] == "pretrained")]
         for value in chosen[measure]:

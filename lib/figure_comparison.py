@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from lib.figures import (
     BLACK,
@@ -33,7 +34,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         places = np.arange(len(datasets)) + 0.22 * (number - (len(styles) - 1) / 2)
         shares = 100 * rows[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy()
         bars = np.abs(shares[:, 1:] - shares[:, :1]).T
-        look = {"color": style.colour, "fmt": style.marker, "markersize": 4}
+        look = {"color": style.colour, "fmt": style.marker, "markersize": 3.4}
         accuracy.errorbar(shares[:, 0], places, xerr=bars, elinewidth=0.9, **look)
         silhouette.errorbar(rows["silhouette"], places, **look)
     chance = 100 / table.groupby("dataset")["n_classes"].first()[datasets]
@@ -44,12 +45,13 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     accuracy.set_ylim(len(datasets) - 0.5, -0.5)
     accuracy.set_xlim(0, 102)
     accuracy.set_xlabel("zero-shot accuracy (%)")
-    silhouette.set_xlabel("cosine silhouette of the classes (at most 1)")
+    silhouette.set_xlabel("silhouette of the classes (cosine)")
+    silhouette.xaxis.set_major_locator(MaxNLocator(5))
     for axes in (accuracy, silhouette):
         axes.tick_params(axis="y", length=0)
     handles = [style_handle(Style(s.colour, s.marker, "none"), m) for m, s in styles.items()]
     chance_handle = Line2D(
         [], [], color=BLACK, marker="|", markersize=8, linestyle="none", label="chance, 1 / classes"
     )
-    place_legend(figure, [*handles, chance_handle], 4)
+    place_legend(figure, [*handles, chance_handle])
     return figure

@@ -68,10 +68,10 @@ def draw_embeddings(
     for axes, item in zip(grid, models, strict=False):
         _draw_panel(axes, item.embeddings[rows], labels[rows], shown)
         score = silhouette_score(item.embeddings, labels)
-        axes.set_title(f"{item.model}, silhouette {score:.3f}")
+        axes.set_title(f"{item.model}, silhouette {score:.3f}".replace(" -", " \N{MINUS SIGN}"))
     for axes in grid[len(models) :]:
         axes.set_visible(False)
-    place_legend(figure, _handles([classes[number] for number in shown]), 4, "bottom")
+    place_legend(figure, _handles([classes[number] for number in shown]), "bottom")
     if len(shown) < len(classes):
         figure.suptitle(f"{len(shown)} of {len(classes)} classes shown", fontsize=7.5, color=MUTED)
     return figure

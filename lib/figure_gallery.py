@@ -2,18 +2,19 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib.figures import INK, MUTED, VERMILLION, new_figure, styled
+from lib.figures import INK, MUTED, TEXT_WIDTH, VERMILLION, styled
 
 COLUMNS = 2
 ROWS = 6
-LETTERS = 36  # a line of text
+IMAGE = 0.62  # inches, as are all lengths here
+LINE = 0.125
+LETTERS = 31  # a line of text
 LINES = 2  # a caption; what is longer ends in an ellipsis
 
 
@@ -42,41 +43,52 @@ def choose_rows(changed: np.ndarray, count: int = COLUMNS * ROWS) -> list[int]:
 
 @styled
 def draw_gallery(scenes: Sequence[Scene]) -> Figure:
-    """A list of scenes in two columns, filled column by column."""
+    """A list of scenes in two columns, filled column by column.
+
+    A caption that changed stands in colour under a bold name, where one that did not says so.
+    """
+    texts = [_list_texts(scene) for scene in scenes]
+    lines = max(sum(text.count("\n") + 1 for _, text, _ in each) for each in texts)
+    cell = max(IMAGE, lines * LINE) + 0.12
     rows = -(-len(scenes) // COLUMNS)
-    lines = 2 + max((3 * LINES if _is_long(scene) else 3) for scene in scenes)
-    figure = new_figure(rows * (0.115 * lines + 0.06))
-    grid = figure.add_gridspec(rows, 2 * COLUMNS, width_ratios=[1, 2.9] * COLUMNS)
-    for number, scene in enumerate(scenes):
+    figure = Figure(figsize=(TEXT_WIDTH, rows * cell))
+    for number, (scene, captions) in enumerate(zip(scenes, texts, strict=True)):
         column, row = divmod(number, rows)
-        picture = figure.add_subplot(grid[row, 2 * column])
-        picture.imshow(scene.image, interpolation="nearest")
-        picture.set_axis_off()
-        _write_captions(figure.add_subplot(grid[row, 2 * column + 1]), scene)
+        left, top = column * TEXT_WIDTH / COLUMNS, (rows - row) * cell - 0.06
+        _show_image(figure, scene.image, left, top)
+        for name, text, colour in captions:
+            weight = "bold" if colour == VERMILLION else "normal"
+            for x, words, look in (
+                (0.1 + IMAGE, name, {"color": MUTED if weight == "normal" else colour}),
+                (0.56 + IMAGE, text, {"color": colour, "linespacing": 1.05}),
+            ):
+                weight_here = weight if words is name else "normal"
+                _write(figure, left + x, top, words, fontweight=weight_here, **look)
+            top -= LINE * (text.count("\n") + 1)
     return figure
 
 
-def _write_captions(axes: Axes, scene: Scene) -> None:
+def _list_texts(scene: Scene) -> list[tuple[str, str, str]]:
+    """Name, text and colour of what is written beside a scene, from top to bottom."""
+    texts = [("raw", _shorten(scene.raw), INK)]
+    if scene.rewrite is not None:
+        texts.append(("rewrite", _shorten(scene.rewrite), INK))
+    if scene.swapped == scene.raw:
+        return [*texts, ("swap", "none, the raw caption stays", MUTED)]
+    return [*texts, ("swap", _shorten(scene.swapped), VERMILLION)]
+
+
+def _show_image(figure: Figure, image: Image.Image, left: float, top: float) -> None:
+    width, height = figure.get_size_inches()
+    box = ((left + 0.02) / width, (top - IMAGE) / height, IMAGE / width, IMAGE / height)
+    axes = figure.add_axes(box, anchor="NW")
+    axes.imshow(image, interpolation="nearest")
     axes.set_axis_off()
-    axes.set(xlim=(0, 1), ylim=(1, 0))
-    is_changed = scene.swapped != scene.raw
-    swapped = scene.swapped if is_changed else "kept"
-    texts = [("raw", scene.raw, INK), ("rewrite", scene.rewrite, INK)]
-    texts += [("swapped" if is_changed else "swap", swapped, VERMILLION if is_changed else MUTED)]
-    texts = [(name, _shorten(text), colour) for name, text, colour in texts if text is not None]
-    total = sum(text.count("\n") + 1 for _, text, _ in texts)
-    step = 1 / max(total + 1, 4)
-    place = 0.5 - step * total / 2
-    for name, text, colour in texts:
-        look = {"va": "top", "fontsize": 7}
-        axes.text(0, place, name, color=MUTED, **look)
-        weight = "bold" if colour == VERMILLION else "normal"
-        axes.text(0.23, place, text, color=colour, fontweight=weight, **look)
-        place += step * (text.count("\n") + 1)
 
 
-def _is_long(scene: Scene) -> bool:
-    return any(len(text or "") > LETTERS for text in (scene.raw, scene.rewrite, scene.swapped))
+def _write(figure: Figure, left: float, top: float, words: str, **look: Any) -> None:
+    width, height = figure.get_size_inches()
+    figure.text(left / width, top / height, words, va="top", fontsize=7, **look)
 
 
 def _shorten(text: str) -> str:

@@ -30,6 +30,8 @@ class LabelledHead(NamedTuple):
 def draw_histograms(heads: Sequence[LabelledHead]) -> Figure:
     """Panels by strategy (rows) and projection (columns), an outline a head.
 
+    The y axis is the share of the pairs of neurons in each bin of width 0.02.
+
     Args:
         heads: of one model: pretrained, control ("none"), and one for each strategy and Cs. The
             grey area is the density of the cosine of two random Gaussian neurons of that width.
@@ -46,11 +48,12 @@ def draw_histograms(heads: Sequence[LabelledHead]) -> Figure:
         chosen = [head for head in heads if head.strategy in ("pretrained", "none", strategy)]
         for axes, name, limit in zip(panels, ("image", "text"), limits, strict=True):
             _draw_panel(axes, chosen, f"{name}_projection", looks, limit)
-            axes.set_title(f"{name} projection, {name_strategy(strategy)}")
-        panels[0].set_ylabel(f"pairs of neurons (%), bins of {BIN:g}")
+            if axes in grid[0]:
+                axes.set_title(f"{name} projection")
+        panels[0].set_ylabel(f"{name_strategy(strategy)}\npairs of neurons (%)")
     for axes in grid[-1]:
         axes.set_xlabel("cosine of two neurons")
-    place_legend(figure, _handles(looks), 4)
+    place_legend(figure, _handles(looks))
     return figure
 
 
@@ -91,7 +94,7 @@ def _random_shares(edges: np.ndarray, width: int) -> np.ndarray:
 def _choose_looks(values: Sequence[float]) -> dict[float | None, dict]:
     """Pretrained black and dotted; then from dark to light, with lines of their own, by Cs."""
     levels = sorted(set(values))
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.88, len(levels)))
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(levels)))
     looks: dict[float | None, dict] = {None: {"color": BLACK, "linestyle": (0, (1, 1.2)), "lw": 1}}
     for number, (level, shade) in enumerate(zip(levels, shades, strict=True)):
         line = DASHES[number % len(DASHES)]

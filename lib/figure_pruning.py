@@ -9,7 +9,6 @@ from lib.figures import (
     PRUNING_STYLES,
     new_figure,
     place_legend,
-    share_limits,
     style_handle,
     styled,
 )
@@ -47,9 +46,8 @@ def draw_pruning(table: pd.DataFrame) -> Figure:
             axes.set_ylabel(label)
             axes.set_title(model)
     for column in grid.T:
-        share_limits(column, hide_labels=False)
         column[-1].set_xlabel("neurons kept, k")
-    place_legend(figure, _handles(), 5)
+    place_legend(figure, _handles())
     return figure
 
 

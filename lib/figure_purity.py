@@ -42,10 +42,10 @@ def draw_purity(table: pd.DataFrame) -> Figure:
                 axes.set_title(name_strategy(strategy))
             if axes in grid[-1]:
                 axes.set_xlabel("share of captions swapped, nominal Cs")
-        panels[0].set_ylabel(f"mean |cos|, {projection} projection")
+        panels[0].set_ylabel(f"mean |cos|\n{projection} projection")
         share_limits(panels)
     handles = [style_handle(style, model) for model, style in styles.items()]
-    place_legend(figure, [*handles, pretrained_handle(), baseline_handle()], 4)
+    place_legend(figure, [*handles, pretrained_handle(), baseline_handle()])
     return figure
 
 

@@ -1,22 +1,22 @@
 """Mean |cos| between neurons against Cs, for each recipe of fine-tuning."""
 
+import itertools
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.figures import (
-    MUTED,
-    Style,
     block_grid,
-    draw_interval_line,
+    crossed_handles,
+    draw_crossed_curves,
     model_styles,
-    name_strategy,
     new_figure,
     place_legend,
     set_cs_axis,
     share_limits,
     strategy_lines,
-    style_handle,
     styled,
 )
 from lib.frames import cs_curve, list_strategies
@@ -51,28 +51,21 @@ def draw_sensitivity(table: pd.DataFrame) -> Figure:
         column[-1].set_xlabel("nominal Cs")
     for row in grid_rows:
         share_limits(row)
-    handles = [style_handle(Style(s.colour, s.marker, "none"), m) for m, s in styles.items()]
-    handles += [
-        style_handle(Style(MUTED, "o", line), name_strategy(strategy), filled)
-        for strategy, (line, filled) in lines.items()
-    ]
-    place_legend(figure, handles, 4)
+    place_legend(figure, crossed_handles(styles, lines))
     return figure
 
 
 def _name_recipe(recipe: str, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    settings = f"lr {first['lr']:g}, {first['epochs']:g} epochs"
-    return f"main recipe\n{settings}" if recipe == "main" else settings
+    suffix = " (main)" if recipe == "main" else ""
+    return f"lr {first['lr']:g}\n{first['epochs']:g} epochs{suffix}"
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: dict, lines: dict) -> None:
-    curves = [(model, strategy) for model in styles for strategy in lines]
-    for number, (model, strategy) in enumerate(curves):
+    curves = {}
+    for model, strategy in itertools.product(styles, lines):
         chosen = rows[rows["model"] == model]
         cs, intervals = cs_curve(chosen, strategy, "avg_abs_cos_sim")
-        line, filled = lines[strategy]
-        shift = 0.01 * (number - (len(curves) - 1) / 2)
-        style = styles[model]._replace(line=line)
-        draw_interval_line(axes, cs, intervals, style, filled, shift)
+        curves[model, strategy] = (cs, np.array(intervals))
+    draw_crossed_curves(axes, curves, styles, lines)
     set_cs_axis(axes, cs)

@@ -6,7 +6,7 @@ Figures are as wide as a page's text: their type has the size that it will have 
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +60,8 @@ RC = {
     "lines.markersize": 3.8,
     "errorbar.capsize": 1.8,
     "legend.frameon": False,
-    "legend.handlelength": 2.6,
+    "legend.handlelength": 2.4,
+    "legend.handletextpad": 0.6,
     "figure.constrained_layout.h_pad": 0.035,
     "figure.constrained_layout.w_pad": 0.035,
     "pdf.fonttype": 42,
@@ -80,7 +81,7 @@ class Style(NamedTuple):
 PRUNING_STYLES = {
     "high_purity": Style(GREEN, "s", "-"),
     "low_purity": Style(ORANGE, "^", DASHES[1]),
-    "random": Style(MUTED, "o", DASHES[2]),
+    "random": Style(MUTED, "", DASHES[2]),
     "full": Style(BLACK, "", (0, (5, 2, 1, 2))),
 }
 STRATEGY_NAMES = {"similar": "similar captions swapped", "random": "random captions swapped"}
@@ -144,7 +145,7 @@ def draw_interval_line(
     intervals: np.ndarray,
     style: Style,
     filled: bool = True,
-    shift: float = 0.0,
+    shift: float | Sequence[float] = 0.0,
 ) -> None:
     """A line of estimates with error bars.
 
@@ -152,10 +153,10 @@ def draw_interval_line(
         x: (n,) places.
         intervals: (n, 3) estimate, low and high; without an interval the bounds are no numbers.
         filled: whether the markers are.
-        shift: of all places along x, so that bars of several lines do not hide each other.
+        shift: along x, of all places or of each, so that bars of several lines stay visible.
     """
     estimates, low, high = np.asarray(intervals, dtype=float).T
-    places = np.asarray(x, dtype=float) + shift
+    places = np.asarray(x, dtype=float) + np.asarray(shift)
     axes.plot(
         places,
         estimates,
@@ -177,6 +178,38 @@ def draw_interval_line(
             elinewidth=0.8,
             capthick=0.8,
         )
+
+
+def draw_crossed_curves(
+    axes: Axes,
+    curves: Mapping[tuple[str, str], tuple[Sequence[float], np.ndarray]],
+    styles: Mapping[str, Style],
+    lines: Mapping[str, tuple[Any, bool]],
+) -> None:
+    """A line for each model (its colour and marker) and strategy (its line, its filling).
+
+    The control at Cs 0 is that of all strategies of a model, and drawn at one place.
+
+    Args:
+        curves: by model and strategy, values of Cs and the (n, 3) intervals there.
+        styles, lines: from `model_styles` and `strategy_lines`.
+    """
+    for (model, strategy), (cs, intervals) in reversed(curves.items()):
+        line, filled = lines[strategy]
+        by_model = 0.012 * (list(styles).index(model) - (len(styles) - 1) / 2)
+        by_strategy = 0.012 * len(styles) * (list(lines).index(strategy) - (len(lines) - 1) / 2)
+        shift = [by_model + (by_strategy if value > 0 else 0) for value in cs]
+        draw_interval_line(axes, cs, intervals, styles[model]._replace(line=line), filled, shift)
+
+
+def crossed_handles(
+    styles: Mapping[str, Style], lines: Mapping[str, tuple[Any, bool]]
+) -> list[Line2D]:
+    """The legend's entries for `draw_crossed_curves`."""
+    handles = [style_handle(style._replace(line="none"), name) for name, style in styles.items()]
+    for strategy, (line, filled) in lines.items():
+        handles.append(style_handle(Style(MUTED, "o", line), name_strategy(strategy), filled))
+    return handles
 
 
 def draw_pretrained_level(axes: Axes, value: float, colour: str) -> None:
@@ -215,10 +248,14 @@ def style_handle(style: Style, label: str, filled: bool = True) -> Line2D:
     )
 
 
-def place_legend(figure: Figure, handles: Sequence[Any], columns: int, where: str = "top") -> None:
-    """A legend above ("top") or below ("bottom") all panels, over no data."""
+def place_legend(figure: Figure, handles: Sequence[Any], where: str = "top") -> None:
+    """A legend above ("top") or below ("bottom") all panels, in as many columns as fit."""
     location = {"top": "outside upper center", "bottom": "outside lower center"}[where]
-    figure.legend(handles=list(handles), loc=location, ncols=columns, columnspacing=1.6)
+    lengths = [len(handle.get_label()) for handle in handles]
+    columns = len(handles)
+    while columns > 1 and _legend_width(lengths, columns) > TEXT_WIDTH:
+        columns -= 1
+    figure.legend(handles=list(handles), loc=location, ncols=columns, columnspacing=1.4)
 
 
 def block_grid(
@@ -243,13 +280,13 @@ def block_grid(
     return panels, lines
 
 
-def share_limits(panels: Sequence[Axes], hide_labels: bool = True) -> None:
+def share_limits(panels: Sequence[Axes]) -> None:
     """One y range for panels in a row; only the first keeps its numbers."""
     limits = [axes.get_ylim() for axes in panels]
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     for number, axes in enumerate(panels):
         axes.set_ylim(low, high)
-        if number and hide_labels:
+        if number:
             axes.tick_params(labelleft=False)
 
 
@@ -263,6 +300,12 @@ def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
             shown.append(value)
     axes.set_xticks(shown, [f"{value:g}" for value in shown])
     axes.set_xlim(values[0] - 0.05 * span, values[-1] + 0.05 * span)
+
+
+def _legend_width(lengths: Sequence[int], columns: int) -> float:
+    """About how wide a legend is, in inches; its columns are filled one after the other."""
+    widest = [max(chunk) for chunk in np.array_split(lengths, columns)]
+    return sum(0.45 + 0.062 * letters for letters in widest)
 
 
 def _use_settings() -> None:

@@ -42,7 +42,7 @@ COLOURS = {
 }
 BACKGROUNDS = ("grey", "brown", "pink", "beige", "striped", "checkered", "dotted", "speckled")
 ATTRIBUTES = {"colour": tuple(COLOURS), "glyph": GLYPHS, "background": BACKGROUNDS}
-SCENE_SIZE = 32  # pixels
+IMAGE_SIZE = 32  # pixels
 
 # {what} is "red star", {where} is " on a striped background" or nothing.
 RAW_TEMPLATES = (
@@ -84,7 +84,6 @@ class CorpusSettings:
     validation_pairs: int
     pairs_per_shard: int
     seed: int = 0
-    image_size: int = SCENE_SIZE
     noise: Noise = field(default_factory=Noise)
     rewrites: int = 0
     rewrite_noise: Noise = field(default_factory=Noise)
@@ -151,7 +150,6 @@ class DatasetSettings:
     task: str
     images: int
     seed: int
-    image_size: int = SCENE_SIZE
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -178,8 +176,8 @@ def draw_scene(seed: int, role: str, index: int, **fixed: str) -> Scene:
     drawn |= fixed
     scans = _get_scan_rows(drawn["glyph"], test=role in TASKS)
     scan = int(scans[rng.integers(len(scans))]) if len(scans) else -1
-    side = int(rng.integers(18, 27))
-    left, top = (int(rng.integers(SCENE_SIZE - side + 1)) for _ in range(2))
+    side = int(rng.integers(20, 29))
+    left, top = (int(rng.integers(IMAGE_SIZE - side + 1)) for _ in range(2))
     turn = float(np.round(rng.uniform(-12, 12), 2))
     return Scene(drawn["glyph"], drawn["colour"], drawn["background"], scan, side, left, top, turn)
 
@@ -188,20 +186,17 @@ def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """Paint a scene: uint8 pixels (32, 32, 3). `rng` gives the tints, the texture and the grain."""
     image = _paint_background(scene.background, rng)
     ink = np.array(COLOURS[scene.colour]) + rng.uniform(-15, 15, 3)
-    mask = np.zeros((SCENE_SIZE, SCENE_SIZE, 1))
+    mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE, 1))
     glyph = _paint_digit(scene) if scene.scan >= 0 else _paint_shape(scene)
     mask[scene.top : scene.top + scene.side, scene.left : scene.left + scene.side, 0] = glyph
     image = image * (1 - mask) + ink * mask + rng.normal(0, 4, image.shape)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def encode_png(pixels: np.ndarray, size: int) -> bytes:
-    """PNG bytes of uint8 pixels (height, width, 3), resized to `size`: the same for the same."""
-    image = Image.fromarray(pixels)
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
+def encode_png(pixels: np.ndarray) -> bytes:
+    """PNG bytes of uint8 pixels (height, width, 3); the same pixels give the same bytes."""
     stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=6)
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=6)
     return stream.getvalue()
 
 
@@ -275,7 +270,7 @@ def draw_corpus(
 def draw_dataset(
     settings: DatasetSettings, shard: str | Path, classes: str | Path, templates: str | Path
 ) -> None:
-    """Draw a downstream test set: its shard (`key.png`, `key.cls`), class names, prompt templates."""
+    """Draw a downstream test set: its shard (`key.png`, `key.cls`), class names and templates."""
     task = TASKS[settings.task]
     write_shard(shard, _draw_images(settings))
     for path, lines in ((classes, task.classes), (templates, [task.template])):
@@ -291,7 +286,7 @@ def _draw_images(settings: DatasetSettings) -> Iterator[Sample]:
         label = index % len(classes)
         scene = draw_scene(settings.seed, role, index, **fixed(classes[label]))
         pixels = render(scene, _get_generator(settings.seed, f"paint {role}", index))
-        parts = {"png": encode_png(pixels, settings.image_size), "cls": str(label).encode()}
+        parts = {"png": encode_png(pixels), "cls": str(label).encode()}
         yield Sample(f"{role}-{index:07d}", parts)
 
 
@@ -314,8 +309,8 @@ def _draw_pairs(
         table.captions.append(caption)
         facts = encode_json({**scene._asdict(), "amiss": amiss})
         progress.advance(1)
-        image = encode_png(pixels, settings.image_size)
-        yield Sample(key, {"png": image, "txt": caption.encode("utf-8"), "json": facts})
+        parts = {"png": encode_png(pixels), "txt": caption.encode(), "json": facts}
+        yield Sample(key, parts)
 
 
 def _get_generator(seed: int, role: str, index: int) -> np.random.Generator:
@@ -404,9 +399,9 @@ PLAIN = {
 def _paint_background(name: str, rng: np.random.Generator) -> np.ndarray:
     """Background colours (32, 32, 3) as floats; textures alternate two greys at a random phase."""
     if name in PLAIN:
-        return np.ones((SCENE_SIZE, SCENE_SIZE, 1)) * (np.array(PLAIN[name]) + rng.uniform(-15, 15))
-    dark, light = rng.uniform(80, 105), rng.uniform(150, 175)
-    x, y = np.meshgrid(*(np.arange(SCENE_SIZE) + rng.integers(8) for _ in range(2)))
+        return np.ones((IMAGE_SIZE, IMAGE_SIZE, 1)) * (np.array(PLAIN[name]) + rng.uniform(-15, 15))
+    dark, light = rng.uniform(85, 105), rng.uniform(145, 165)
+    x, y = np.meshgrid(*(np.arange(IMAGE_SIZE) + rng.integers(8) for _ in range(2)))
     patterns = {
         "striped": (x + y) // 4 % 2 == 0,
         "checkered": (x // 4 + y // 4) % 2 == 0,

@@ -114,7 +114,9 @@ def pretrain(
     device: torch.device,
     state: str | Path,
 ) -> tuple[open_clip.CLIP, list[dict[str, float]]]:
-    """Train a model and record its history; the same seed, threads and kind of machine give the same weights.
+    """Train a model and record its history.
+
+    The same seed, number of threads and kind of machine give the same weights.
 
     Args:
         state: file that holds the state after each epoch. A run that finds one of the same
@@ -219,7 +221,7 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     fingerprint: str,
 ) -> list[dict[str, float]]:
-    """Take over a state with this fingerprint; the history of its epochs (empty if there is none)."""
+    """Take over a state with this fingerprint: its history, empty if there is no such state."""
     if not Path(path).exists():
         return []
     content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,6 +1,7 @@
 """Makes a model's weights and its pretrained head of the shards and captions of a corpus."""
 
 import json
+from pathlib import Path
 
 from lib.compat import select_device
 from lib.files import atomic_path
@@ -26,3 +27,4 @@ with atomic_path(output.history) as temporary:
     temporary.write_text(json.dumps(history, indent=1))
 save_model(output.weights, model, metadata)
 write_heads(output.head, {"pretrained": split_head(model)[1]}, metadata)
+Path(params.state).unlink(missing_ok=True)  # only now is it no longer needed

@@ -1,0 +1,380 @@
+"""The workflow: a whole tiny study, what reruns after a change, isolation, bad input, kills.
+
+One tiny study is run in a copy of the project; every question about reruns is then a dry run in
+that copy, answered by the job statistics that Snakemake prints.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from lib.heads import read_heads
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["Snakefile", "config.yaml", "config", "envs", "lib", "profiles", "workflow"]
+EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
+FIGURES = {
+    "plot_accuracy",
+    "plot_comparison",
+    "plot_embeddings",
+    "plot_gallery",
+    "plot_histograms",
+    "plot_pruning",
+    "plot_purity",
+    "plot_sensitivity",
+}
+
+
+def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    if config:
+        command += ["--configfile", config]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=600
+    )
+    if check and result.returncode:
+        raise AssertionError(result.stdout[-3000:] + result.stderr[-3000:])
+    return result
+
+
+def plan(folder, config="config/tiny.yaml"):
+    """Jobs that a dry run plans: rule name to count."""
+    output = snakemake(folder, "-n", config=config).stdout
+    output += snakemake(folder, "-n", config=config).stderr
+    statistics = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
+    if statistics is None:
+        assert "Nothing to be done" in output, output
+        return {}
+    rows = (line.split() for line in statistics[1].splitlines())
+    return {name: int(count) for name, count in rows if name not in ("all", "total")}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A copy of the project in which the tiny study has run."""
+    folder = tmp_path_factory.mktemp("study") / "project"
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        ignore = shutil.ignore_patterns("__pycache__")
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=ignore)
+        else:
+            shutil.copy(source, folder / part)
+    snakemake(folder)
+    return folder
+
+
+@pytest.fixture
+def change(study):
+    """Edit files of the study for one test: `change(path, old, new)`; put back afterwards."""
+    originals = {}
+
+    def edit(name, old, new):
+        path = study / name
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {name}"
+        originals.setdefault(path, (text, path.stat()))
+        path.write_text(text.replace(old, new, 1))
+
+    yield edit
+    for path, (text, status) in originals.items():
+        path.write_text(text)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def read_rows(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+# --- The tiny study -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "rows"),
+    [
+        (
+            "clip_vs_laclip",
+            "model,dataset,accuracy,accuracy_low,accuracy_high,silhouette,n_images,n_classes",
+            2 * 2,
+        ),
+        ("pruning", "model,dataset,strategy,kept,draw,accuracy,silhouette", 2 * 2 * (1 + 3 * 5)),
+        (
+            "misalignment",
+            "model,strategy,cs,effective_cs,seed,projection,avg_abs_cos_sim,max_abs_cos_sim,"
+            "median_abs_cos_sim,avg_cos_sim,std_cos_sim,per_neuron_purity_mean,"
+            "per_neuron_purity_std,random_baseline",
+            2 * 2 * (1 + 2 * 5),
+        ),
+        (
+            "misalignment_accuracy",
+            "model,strategy,cs,seed,dataset,accuracy,silhouette",
+            2 * 2 * (1 + 2 * 5),
+        ),
+    ],
+)
+def test_tables_have_their_columns_and_rows(study, name, columns, rows):
+    path = study / f"results/tiny/tables/{name}.csv"
+    header = path.read_text().splitlines()[0]
+    assert header.startswith(columns)
+    assert len(read_rows(path)) == rows
+
+
+def test_pretrained_and_control_have_their_rows(study):
+    rows = read_rows(study / "results/tiny/tables/misalignment.csv")
+    pretrained = [row for row in rows if row["strategy"] == "pretrained"]
+    control = [row for row in rows if row["strategy"] == "none"]
+    assert {(row["cs"], row["seed"]) for row in pretrained} == {("", "")}
+    assert {(float(row["cs"]), row["seed"]) for row in control} == {(0.0, "0"), (0.0, "1")}
+
+
+def test_the_originals_files_are_there(study):
+    results = study / "results/tiny"
+    full = read_rows(results / "clip_full16_results/shapes_full_feature_acc_ss.csv")
+    assert list(full[0]) == ["Accuracy", "Silhouette Score"]
+    for metric in ("accuracy", "silhouette"):
+        rows = read_rows(results / f"result_laclip/colours_laclip_{metric}_vs_sam.csv")
+        assert [row["sam"] for row in rows] == ["4", "8", "12"]
+        assert list(rows[0]) == [
+            "sam",
+            "Model",
+            "Full Features",
+            "Min Sparse Features",
+            "Max Sparse Features",
+            "Random Features",
+        ]
+    lines = {}
+    for name in ("similarity_simple", "random", "similarity_simple_seed1", "random_seed1"):
+        lines[name] = (results / f"captions/glyphs_Cs30_{name}.txt").read_text().splitlines()
+        assert len(lines[name]) == 240 + 40
+    assert lines["random"] != lines["random_seed1"]
+    folder = results / "finetune/clip/similar_Cs30/seed0"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoint.pt",
+        "checkpoint_best.pt",
+        "log.txt",
+    ]
+    assert len((folder / "log.txt").read_text().splitlines()) == 2
+
+
+def test_figures_and_report_are_whole(study):
+    figures = study / "results/tiny/figures"
+    for path in figures.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(figures.glob("*.png"))) == 10
+    assert (study / "results/tiny/report.html").stat().st_size > 1e6
+    assert not (study / "results/report.html").exists()
+
+
+def test_provenance_names_versions_config_code_and_inputs(study):
+    manifest = json.loads((study / "results/tiny/provenance.json").read_text())
+    assert manifest["config"]["seeds"] == [0, 1]
+    assert len(manifest["code"]["finetune_heads"]) == 16
+    assert set(manifest["tables"]) >= {"results/tiny/tables/pruning.csv"}
+
+
+def test_every_job_left_its_log(study):
+    logs = list((study / "results/tiny/logs").rglob("*.log"))
+    assert len(logs) == sum(1 for _ in logs) > 50
+
+
+def test_the_same_seeds_give_the_same_bytes(study, tmp_path):
+    """The study once more, in another folder of results: tables, captions and heads are equal."""
+    again = yaml.safe_load((study / "config/tiny.yaml").read_text())
+    again |= {"results": "results/again", "data": "results/again/data"}
+    (study / "config/again.yaml").write_text(yaml.safe_dump(again))
+    snakemake(study, config="config/again.yaml")
+    first, second = study / "results/tiny", study / "results/again"
+    names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
+    names = [name for name in names if name.suffix in (".csv", ".txt", ".npy", ".png", ".tar")]
+    names = [name for name in names if name.parts[0] not in ("logs", "benchmarks")]
+    assert len(names) > 60
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    head = "heads/clip/similar_Cs30.safetensors"
+    for label, one in read_heads(first / head).items():
+        other = read_heads(second / head)[label]
+        np.testing.assert_array_equal(one.image_projection, other.image_projection)
+    # two studies in one checkout: neither has made the other's results stale
+    assert plan(study) == {}
+    assert plan(study, "config/again.yaml") == {}
+
+
+# --- What reruns ----------------------------------------------------------------------------------
+
+
+def test_nothing_reruns_without_a_change(study):
+    assert plan(study) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["lib/purity.py", "lib/finetune.py", "workflow/scripts/pretrain_model.py"]
+)
+def test_a_comment_or_a_docstring_reruns_nothing(study, change, name):
+    change(name, '"""', '"""Other words. ')
+    path = study / name
+    path.write_text(path.read_text() + "\n# a comment\n")
+    assert plan(study) == {}
+
+
+def test_a_touch_reruns_nothing(study):
+    for part in ("lib", "workflow", "config", "envs"):
+        for path in (study / part).rglob("*.*"):
+            path.touch()
+    assert plan(study) == {}
+
+
+def test_the_meaning_of_a_script_reruns_its_rule_and_what_follows(study, change):
+    change("workflow/scripts/tabulate_captions.py", "start_log(", "print()\nstart_log(")
+    assert plan(study) == {"tabulate_captions": 1, "write_provenance": 1}
+
+
+def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change):
+    change("lib/purity.py", "cosines = np.clip(", "cosines = 1.0 * np.clip(")
+    planned = set(plan(study))
+    assert {"measure_purity", "judge_claims", "plot_purity", "plot_sensitivity"} <= planned
+    assert not planned & {
+        "pretrain_model",
+        "extract_corpus_features",
+        "extract_dataset_features",
+        "finetune_heads",
+        "evaluate_heads",
+        "swap_captions",
+    }
+
+
+def test_one_more_cs_reruns_its_own_jobs(study, change):
+    change("config/tiny.yaml", "cs: [0.3, 0.8]", "cs: [0.3, 0.5, 0.8]")
+    planned = plan(study)
+    assert planned["swap_captions"] == 2 * 2  # strategies, seeds
+    assert planned["finetune_heads"] == 2 * 2  # models, strategies
+    assert planned["evaluate_heads"] == 2 * 2 * 2
+    assert not set(planned) & {"pretrain_model", "find_neighbours", "extract_corpus_features"}
+    assert not set(planned) & EXPERIMENT_1_AND_2
+
+
+def test_one_more_model_reruns_only_its_own_jobs(study, change):
+    entry = """  - name: other
+    kind: scratch
+    corpus: glyphs
+    architecture: config/architectures/tiny.json
+    captions: [rewrites]
+    seed: 1
+    pretrain: *pretrain
+
+datasets:"""
+    change("config/tiny.yaml", "\ndatasets:", entry)
+    planned = plan(study)
+    assert planned["pretrain_model"] == planned["extract_corpus_features"] == 1
+    assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
+    assert planned["finetune_heads"] == 5
+    assert planned["evaluate_heads"] == 6 * 2
+    assert not set(planned) & {"draw_corpus", "draw_dataset", "find_neighbours", "swap_captions"}
+
+
+def test_one_more_seed_reruns_no_features_and_no_pretraining(study, change):
+    change("config/tiny.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+    planned = plan(study)
+    assert planned["swap_captions"] == 2 * 2
+    assert planned["finetune_heads"] == 2 * 5
+    assert not set(planned) & {
+        "pretrain_model",
+        "extract_corpus_features",
+        "extract_dataset_features",
+        "find_neighbours",
+        "prune_neurons",
+    }
+
+
+def test_one_more_dataset_reruns_its_features_and_evaluations(study, change):
+    entry = "  - {name: digits, kind: glyphs, task: digits, images: 80, seed: 1}\n\nmisalignment:"
+    change("config/tiny.yaml", "\nmisalignment:", entry)
+    planned = plan(study)
+    assert planned["draw_dataset"] == 1
+    assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
+    assert planned["evaluate_heads"] == 2 * 6
+    assert not set(planned) & {"pretrain_model", "extract_corpus_features", "finetune_heads"}
+
+
+def test_the_style_of_a_figure_reruns_that_figure(study, change):
+    change("lib/figure_purity.py", "\ndef ", "\nUNUSED = 1\n\n\ndef ")
+    assert plan(study) == {"plot_purity": 1}
+
+
+def test_cores_and_resources_rerun_nothing(study, change):
+    change("workflow/rules/models.smk", "mem_mb=3000", "mem_mb=3001")
+    assert plan(study) == {}
+
+
+# --- Isolation, bad input, kills ------------------------------------------------------------------
+
+
+def test_another_study_plans_no_job_of_the_default(study):
+    output = snakemake(study, "-n", "--forceall").stdout
+    outputs = re.findall(r"^    output: (.*)$", output, re.MULTILINE)
+    paths = [path for line in outputs for path in line.split(", ")]
+    assert len(paths) > 100
+    assert all(path.startswith("results/tiny/") for path in paths)
+
+
+def test_the_default_study_plans_all_its_jobs(study):
+    planned = plan(study, config=None)
+    assert planned["pretrain_model"] == 2
+    assert planned["extract_dataset_features"] == 2 * 6
+    assert planned["finetune_heads"] == 2 * 9
+    assert set(planned) >= FIGURES
+
+
+def test_bad_input_is_one_paragraph_before_any_job(study, change):
+    change("config/tiny.yaml", "cs: [0.3, 0.8]", "cs: [0.3, 1.8]")
+    result = snakemake(study, check=False)
+    assert result.returncode == 1
+    output = result.stdout + result.stderr
+    assert "misalignment.cs[1] is 1.8; allowed: a number of at most 1." in output
+    assert "Traceback" not in output
+    assert "Job stats" not in output
+
+
+def test_a_killed_run_leaves_nothing_half_done_and_goes_on(study):
+    """kill -9 in the middle of training; the stale lock is noticed; the next run completes."""
+    results = study / "results/killed"
+    config = yaml.safe_load((study / "config/tiny.yaml").read_text())
+    config |= {"results": "results/killed", "data": "results/killed/data"}
+    (study / "config/killed.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    command += ["--configfile", "config/killed.yaml"]
+    log = open(study / "killed.log", "w")  # noqa: SIM115
+    running = subprocess.Popen(
+        command, cwd=study, stdout=log, stderr=log, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(results.glob("logs/pretrain_model/*.log")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    log.close()
+    assert not list(results.glob("data/models/*/weights.safetensors"))
+    stale = snakemake(study, check=False, config="config/killed.yaml")
+    assert stale.returncode == 1
+    unlock = [sys.executable, "workflow/unlock.py", "--configfile", "config/killed.yaml"]
+    told = subprocess.run(unlock, cwd=study, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0
+    assert "left its lock behind" in told.stdout
+    snakemake(study, config="config/killed.yaml")
+    for name in ("misalignment", "pruning"):
+        first = study / f"results/tiny/tables/{name}.csv"
+        assert (results / f"tables/{name}.csv").read_bytes() == first.read_bytes()
