@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := envs/requirements.txt
 DEV_REQUIREMENTS := envs/requirements-dev.txt
 
-.PHONY: run test test-slow lint format setup setup-dev clean
+.PHONY: run test test-embedded lint format setup setup-dev clean
 
 run: setup
 	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
@@ -15,10 +15,10 @@ run: setup
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 
 test: setup-dev lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not embedded"
 
-test-slow: setup-dev
-	$(BIN)/pytest -m slow
+test-embedded: setup-dev
+	$(BIN)/pytest -m embedded
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

@@ -1,1 +1,1 @@
-"""Feature purity of CLIP-style models under caption misalignment: the library behind the workflow."""
+"""Feature purity of CLIP-style models under caption misalignment: the workflow's library."""

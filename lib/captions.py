@@ -1,12 +1,12 @@
 """Misaligned captions: who resembles whom, and which pairs exchange their captions.
 
-Two captions are compared by the cosine of their TF-IDF vectors. Everything is done over the distinct
-texts of a corpus, each with the number of its captions, on sparse matrices: n captions cost
-O(n * n_neighbours) memory, never O(n * n).
+Two captions are compared by the cosine of their TF-IDF vectors. Everything is done over the
+distinct texts of a corpus, each with the number of its captions, on sparse matrices: n captions
+cost O(n * n_neighbours) memory, never O(n * n).
 
 The procedure is that of Sun, Zhang, Li, Wang, "Contrastive Learning with Data Misalignment: Feature
-Purity, Training Dynamics and Theoretical Generalization Guarantees", NeurIPS 2025, experiment 3, with
-one correction: two captions that the text tower cannot tell apart are never exchanged.
+Purity, Training Dynamics and Theoretical Generalization Guarantees", NeurIPS 2025, experiment 3,
+with one correction: two captions that the text tower cannot tell apart are never exchanged.
 """
 
 import html
@@ -61,9 +61,10 @@ class Neighbours:
     Attributes:
         text: (n,) int32, the text of each caption, numbered in order of first appearance.
         identity: (m,) int32, texts with the same number are the same to the text tower.
-        vectors: (m, vocabulary) float32 CSR, TF-IDF rows of length 1, or 0 for a text without terms.
-        indices: (m, k) int32, the most similar other texts, best first; -1 where fewer than k have a
-            similarity above 0.
+        vectors: (m, vocabulary) float32 CSR, TF-IDF rows of length 1, or 0 for a text without
+            terms.
+        indices: (m, k) int32, the most similar other texts, best first; -1 where fewer than k have
+            a similarity above 0.
         similarities: (m, k) float32, their cosines; 0 beside -1.
     """
 
@@ -81,7 +82,8 @@ class Swap:
     Attributes:
         strategy, cs, seed: as asked for; `cs` is the nominal rate.
         permutation: (n,) int64, `permutation[i]` is the row whose caption pair i now has.
-        pairs: (p, 2) int64, the rows that exchanged, in the order of swapping, the visited one first.
+        pairs: (p, 2) int64, the rows that exchanged, in the order of swapping, the visited one
+            first.
         similarities: (p,) float64, the cosine of the two captions of each of `pairs`.
         effective_cs: share of the n rows that now have another text (not merely another row's).
     """
@@ -107,8 +109,8 @@ def normalise(text: str) -> str:
 def token_words(text: str) -> str:
     """What is left of a caption for open_clip's byte-pair tokeniser, words apart by one space.
 
-    Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions have
-    equal token ids if and only if this is equal, as long as they fit into the context length.
+    Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions
+    have equal token ids if and only if this is equal, as long as they fit into the context length.
     """
     if not (text.isascii() and text.isprintable() and "&" not in text):
         # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
@@ -120,20 +122,20 @@ def token_words(text: str) -> str:
 
 
 def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
-    """TF-IDF of captions that went through `normalise`: (n, vocabulary) float32 CSR, rows of length 1.
+    """TF-IDF of captions that went through `normalise`: unit rows (n, vocabulary), float32 CSR.
 
     A caption without any term of the vocabulary has an empty row.
 
     Args:
         texts: all captions, repeated ones too: min_df and max_df count captions.
-        tfidf: settings of scikit-learn's TfidfVectorizer (those of `TFIDF_KEYS`), over `TFIDF_DEFAULTS`.
+        tfidf: settings of scikit-learn's TfidfVectorizer (those of `TFIDF_KEYS`), over
+            `TFIDF_DEFAULTS`.
 
     Raises:
         ValueError: no captions, an unknown setting, or settings that leave no term.
     """
-    from sklearn.feature_extraction.text import (
-        TfidfVectorizer,
-    )  # 1 s to import, and swaps need none
+    # here, not above: it takes 1 s to import, and swaps need none
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     settings = _check_tfidf(tfidf or {})
     if len(texts) == 0:
@@ -169,8 +171,8 @@ def find_neighbours(
         n_threads: of the sparse product; the result does not depend on it.
 
     Raises:
-        ValueError: no captions, a caption that is no string, n_neighbours < 1, `identity` of another
-            length, or what `vectorise` refuses.
+        ValueError: no captions, a caption that is no string, n_neighbours < 1, `identity` of
+            another length, or what `vectorise` refuses.
     """
     _check_captions(captions)
     if n_neighbours < 1:
@@ -190,9 +192,9 @@ def find_neighbours(
 def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
     """Write an uncompressed .npz; the same neighbours give the same bytes."""
     vectors = neighbours.vectors
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         np.savez(
-            temporary,
+            stream,
             text=neighbours.text,
             identity=neighbours.identity,
             vectors_data=vectors.data,
@@ -217,16 +219,18 @@ def swap(neighbours: Neighbours, cs: float, strategy: str, seed: int, top_k: int
     """Exchange captions until int(cs * n) of them are swapped (one more where that is odd).
 
     The captions are visited in random order. One that is already used is skipped; the others draw a
-    partner, uniformly, from their candidates, exchange captions with it, and both are used. Candidates
-    of `similar` are the `top_k` most similar captions, of `random` all captions, each time among the
-    unused ones of another identity. Captions are rows: a text that many rows have can fill all places.
-    Of equally similar captions of one text, and of captions without any similarity, it is drawn who
-    is among the candidates; equally similar texts come in the order of the neighbour lists. Lists that
-    are used up are made anew, exactly, from the unused captions. Where no unused caption has
-    another identity the swapping ends early, and the effective rate shows it.
+    partner, uniformly, from their candidates, exchange captions with it, and both are used.
+    Candidates of `similar` are the `top_k` most similar captions, of `random` all captions, each
+    time among the unused ones of another identity. Captions are rows: a text that many rows have
+    can fill all places. Of equally similar captions of one text, and of captions without any
+    similarity, it is drawn who is among the candidates; equally similar texts come in the order of
+    the neighbour lists. Lists that are used up are made anew, exactly, from the unused captions.
+    Where no unused caption has another identity the swapping ends early, and the effective rate
+    shows it.
 
-    The draws come from `SeedSequence(seed, spawn_key=(strategy's place in STRATEGIES, cs in millionths))`:
-    other strategies, rates and seeds are independent draws, and none depends on which others are asked for.
+    The draws come from `SeedSequence(seed, spawn_key=(strategy's place in STRATEGIES, cs in
+    millionths))`: other strategies, rates and seeds are independent draws, and none depends on
+    which others are asked for.
 
     Raises:
         ValueError: cs outside [0, 1], an unknown strategy, top_k < 1 or a negative seed.
@@ -283,8 +287,8 @@ def embed_permutation(permutation: np.ndarray, rows: np.ndarray, total: int) -> 
 def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
     """Write one caption a line, UTF-8, each line ended by a line feed.
 
-    Tabs and all line separators inside a caption (Unicode's too) become spaces, and what UTF-8 cannot
-    hold (half a surrogate pair) a question mark: line i is always caption i.
+    Tabs and all line separators inside a caption (Unicode's too) become spaces, and what UTF-8
+    cannot hold (half a surrogate pair) a question mark: line i is always caption i.
     """
     with (
         atomic_path(path) as temporary,
@@ -293,7 +297,7 @@ def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
         stream.writelines(caption.translate(_SEPARATORS) + "\n" for caption in captions)
 
 
-# --- Texts -------------------------------------------------------------------------------------------
+# --- Texts ----------------------------------------------------------------------------------------
 
 
 @cache
@@ -322,7 +326,7 @@ def _map_distinct(function: Callable[[str], str], captions: Sequence[str]) -> li
 
 
 def _number(values) -> tuple[np.ndarray, np.ndarray]:
-    """Number values in order of first appearance: (n,) int32 numbers, (m,) rows of first appearance."""
+    """Number values in order of first appearance: (n,) int32 numbers, (m,) first rows."""
     numbers: dict = {}
     numbered = np.array([numbers.setdefault(v, len(numbers)) for v in values], dtype=np.int32)
     first = np.unique(numbered, return_index=True)[1]
@@ -334,7 +338,7 @@ def _check_captions(captions: Sequence[str]) -> None:
         raise ValueError("the list of captions is empty; at least one caption is expected")
     for row, caption in enumerate(captions):
         if not isinstance(caption, str):  # a value of the table, hence no TypeError
-            raise ValueError(f"caption {row} is {caption!r}; a string is expected")  # noqa: TRY004
+            raise ValueError(f"caption {row} is {caption!r}; a string is expected")
 
 
 def _check_tfidf(tfidf: dict[str, Any]) -> dict[str, Any]:
@@ -356,7 +360,7 @@ def _check_swap(cs: float, strategy: str, seed: int, top_k: int) -> None:
         raise ValueError(f"seed is {seed}; a whole number of 0 or more is expected")
 
 
-# --- Neighbours --------------------------------------------------------------------------------------
+# --- Neighbours -----------------------------------------------------------------------------------
 
 
 def _most_similar(
@@ -389,7 +393,7 @@ def _multiply(left: csr_matrix, right: csr_matrix, top_n: int, n_threads: int) -
     return sp_matmul_topn(left, right, top_n=top_n, sort=True, n_threads=n_threads)
 
 
-# --- Swapping ----------------------------------------------------------------------------------------
+# --- Swapping -------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -457,9 +461,12 @@ class _Lists:
     def ask_again(self, text: int, position: int) -> None:
         """Make the list of `text` anew, and those of texts that will soon need it.
 
-        Asked one by one, each would pay for a product's preparation. A list from an earlier moment stays
-        right: the unused only become fewer, so what was most similar and is still unused still is.
+        Asked one by one, each would pay for a product's preparation. A list from an earlier moment
+        stays right: the unused only become fewer, so what was most similar and is still unused
+        still is.
         """
+        if text in self.fresh:  # its list held too few candidates: they may all be of its identity
+            self.length *= 2
         asked = [text, *self._short_of_candidates(position, text)]
         alive = np.flatnonzero(self.left > 0)
         vectors = self.neighbours.vectors
@@ -528,8 +535,8 @@ def _draw_similar(
 ) -> tuple[int | None, set[int]]:
     """The candidate of `rank` (0 = most similar) among the unused rows of other identity.
 
-    Drawing the rank first makes the rest of the candidates unnecessary. Of the rows of one text, all
-    equally similar, any may stand at that rank, so one is drawn.
+    Drawing the rank first makes the rest of the candidates unnecessary. Of the rows of one text,
+    all equally similar, any may stand at that rank, so one is drawn.
 
     Returns:
         The row, or None where it has no similarity, and then the texts that do have some.
@@ -560,7 +567,7 @@ def _draw_ahead(
     listed: set[int],
     rng: np.random.Generator,
 ) -> int:
-    """Draw, uniformly, an unused row whose identity is not `mine` and whose text is not in `listed`.
+    """Draw, uniformly, an unused row of another identity than `mine`, its text not in `listed`.
 
     All unused rows lie behind `position` in the order of the visits, and nearly as dense as they
     are in the corpus: a few tries find one. At the end of a high Cs they are listed.

@@ -49,7 +49,7 @@ COLUMNS = (
     "recipe",
 )
 PLACES = COLUMNS[-5:]
-PLURALS = {"model": "models", "dataset": "datasets", "strategy": "strategies"}
+PLURALS = {"model": "models", "dataset": "datasets"}
 # How each measure is told: an accuracy of 1 is 100 points.
 SCALES = {"accuracy": (100.0, "points"), "silhouette": (1.0, "silhouette")}
 
@@ -164,14 +164,15 @@ def judge_cosines(table: pd.DataFrame) -> list[dict]:
 
     Two claims: the slope over the nominal Cs, from the control at 0 on; and the change from the
     control to the largest Cs, relative to the control. Rows without a model are of the mean over
-    models and strategies, formed within each seed.
+    models, formed within each seed. Strategies are never averaged: the study claims it of similar
+    captions.
     """
     recipe = table["recipe"].iloc[0]
     models, strategies = list(table["model"].unique()), list_strategies(table)
     rows = []
     for projection in table["projection"].unique():
         chosen = table[table["projection"] == projection]
-        for model, strategy in [("", ""), *itertools.product(models, strategies)]:
+        for model, strategy in itertools.product(["", *models], strategies):
             curves = _average_curves(chosen, "avg_abs_cos_sim", model, strategy)
             if curves.empty or curves.shape[1] < 2:
                 continue
@@ -188,19 +189,19 @@ def judge_cosines(table: pd.DataFrame) -> list[dict]:
             )
             for claim, interval, unit, published in claims:
                 row = _row(3, claim, interval, unit, "seeds", recipe=recipe, **place)
-                rows.append(row | {"published": "" if model else published})
+                is_published = not model and strategy == "similar"
+                rows.append(row | {"published": published if is_published else ""})
     return rows
 
 
 def judge_downstream(table: pd.DataFrame) -> list[dict]:
     """Experiment 3: accuracy and silhouette of the downstream datasets fall with Cs.
 
-    Rows without a dataset are of the mean over datasets; without a model, over models and
-    strategies too.
+    Rows without a dataset are of the mean over datasets; without a model, over models too.
     """
     models, strategies = list(table["model"].unique()), list_strategies(table)
     datasets = list(table["dataset"].unique())
-    places = [("", "", "")]
+    places = [("", strategy, "") for strategy in strategies]
     places += list(itertools.product(models, strategies, ("", *datasets)))
     rows = []
     for measure, (scale, unit) in SCALES.items():
@@ -213,7 +214,7 @@ def judge_downstream(table: pd.DataFrame) -> list[dict]:
                 continue
             place = {"model": model, "strategy": strategy, "dataset": dataset}
             row = _row(3, claim, _scale(_slope(curves), scale), unit, "seeds", falls=True, **place)
-            if not model and measure == "accuracy":
+            if not model and strategy == "similar" and measure == "accuracy":
                 slope = np.polyfit(PUBLISHED_CS, np.mean(PUBLISHED_ACCURACY, axis=0), 1)[0]
                 row["published"] = f"{slope:+.1f} (its tables)"
             rows.append(row)
@@ -221,20 +222,20 @@ def judge_downstream(table: pd.DataFrame) -> list[dict]:
 
 
 def select_headlines(claims: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are means over all that a claim was asked of, in the main recipe."""
-    is_mean = (claims["dataset"] == "") & (claims["strategy"] == "")
-    is_main = claims["recipe"] == "main"
-    return claims[is_main & is_mean & ((claims["model"] == "") | (claims["experiment"] == 1))]
+    """The rows that are means over all models and datasets, in the main recipe."""
+    is_mean = (claims["dataset"] == "") & ((claims["model"] == "") | (claims["experiment"] == 1))
+    return claims[is_mean & (claims["recipe"] == "main")]
 
 
 def count_cases(claims: pd.DataFrame, headline: Mapping[str, Any]) -> dict[str, int]:
     """How often each verdict was given in the single cases that a headline averages over.
 
     A case of experiment 1 is a dataset, of experiment 2 a model and dataset; of experiment 3 a
-    model and strategy, with the mean over datasets where there are such.
+    model, with the mean over datasets where there are such.
     """
     same = (claims["claim"] == headline["claim"]) & (claims["recipe"] == headline["recipe"])
-    same &= claims["projection"] == headline["projection"]
+    for name in ("projection", "strategy"):
+        same &= claims[name] == headline[name]
     if headline["experiment"] == 1:
         same &= (claims["model"] == headline["model"]) & (claims["dataset"] != "")
     elif headline["experiment"] == 2:
@@ -266,16 +267,12 @@ def _average(means: pd.Series, **place: str) -> pd.Series:
 def _average_curves(rows: pd.DataFrame, column: str, model: str, strategy: str) -> pd.DataFrame:
     """Values by seed and Cs, averaged within each seed over all that `rows` holds.
 
-    A seed that lacks a Cs is left out. An empty model or strategy means all of them.
+    A seed that lacks a Cs is left out. An empty model means all of them.
     """
     models = [model] if model else rows["model"].unique()
-    strategies = [strategy] if strategy else list_strategies(rows)
     values = rows.groupby(["model", "strategy", "seed", "cs"], as_index=False)[column].mean()
-    curves = [
-        seed_table(values[values["model"] == one], other, column).dropna()
-        for one, other in itertools.product(models, strategies)
-    ]
-    return sum(curves[1:], curves[0]).dropna() / len(curves) if curves else pd.DataFrame()
+    curves = [seed_table(values[values["model"] == one], strategy, column) for one in models]
+    return sum(curves[1:], curves[0]).dropna() / len(curves)
 
 
 def _slope(curves: pd.DataFrame) -> Interval:
@@ -321,11 +318,12 @@ def _row(
 
 
 def _describe_scope(experiment: int, places: Mapping[str, str]) -> str:
-    """What a row speaks of, in words: "clip, similar, image projection"."""
-    averaged = {1: ("dataset",), 2: ("model", "dataset"), 3: ("model", "strategy")}[experiment]
+    """What a row speaks of, in words: "clip, similar captions, image projection"."""
+    averaged = {1: ("dataset",), 2: ("model", "dataset"), 3: ("model",)}[experiment]
     if experiment == 3 and not places["projection"]:
         averaged += ("dataset",)
-    words = [places[name] for name in ("model", "dataset", "strategy") if places[name]]
+    words = [places[name] for name in ("model", "dataset") if places[name]]
+    words += [f"{places['strategy']} captions"] if places["strategy"] else []
     words += [f"{places['projection']} projection"] if places["projection"] else []
     over = [PLURALS[name] for name in averaged if not places[name]]
     words += [f"mean over {_join(over)}"] if over else []

@@ -13,11 +13,11 @@ INTRODUCTION = f"""\
 Do the study's claims hold on this data? Each verdict follows from the interval beside it alone:
 *{HOLDS}* where all of it lies on the claimed side of zero, *{DOES_NOT_HOLD}* where none of it
 does, *{CANNOT_BE_TOLD}* where it holds zero, or where there is no interval."""
-READING = f"""\
-Published values (Sun et al., 2025) were measured on other data and stand there to compare. The last
-column counts the verdicts of the cases that a row averages over (models, datasets, strategies):
-*{HOLDS}* / *{DOES_NOT_HOLD}* / *{CANNOT_BE_TOLD}*. Each case stands in the table of claims. Intervals
-are of 95%, not corrected for the number of claims, and cover one source of variation each:"""
+READING = """\
+Below each effect stand the source of variation that its interval covers, the published value (Sun
+et al., 2025; measured on other data) and the verdicts of the single cases that the row averages
+over; each case stands in the table of claims. Intervals are not corrected for the number of claims.
+They cover one source of variation each:"""
 INTERVALS = {
     "images": """\
 other images of the same datasets, each dataset weighing the same (bootstrap, paired by image). Such
@@ -36,6 +36,11 @@ instrument works, and is no evidence for the claim."""
 GRID = """\
 Experiment 3 under other recipes of fine-tuning: does mean \\|cos\\| grow with Cs? Slope per unit of
 Cs, with its 95% interval over seeds; the main recipe in bold."""
+EXPERIMENTS = {
+    1: "Experiment 1: models compared",
+    2: "Experiment 2: neurons pruned",
+    3: "Experiment 3: captions misaligned",
+}
 SLOPE_CLAIM = "mean |cos| grows with Cs"
 
 
@@ -71,9 +76,9 @@ def format_number(value: float) -> str:
     """A signed number with three digits that count, at most four after the point: +12.3, -0.012."""
     if math.isnan(value):
         return "unknown"
-    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    magnitude = int(f"{value:.2e}".partition("e")[2])  # after rounding: 0.09999 is 0.100
     digits = min(4, max(0, 2 - magnitude))
-    return f"{value:+.{digits}f}"
+    return f"{round(value, digits) + 0.0:+.{digits}f}"  # adding 0 turns -0 to +0
 
 
 def format_interval(low: float, high: float, estimate: float) -> str:
@@ -85,18 +90,25 @@ def format_interval(low: float, high: float, estimate: float) -> str:
 
 
 def _format_headlines(claims: pd.DataFrame, headlines: pd.DataFrame) -> str:
-    header = ["Exp.", "Claim", "Verdict", "Effect [95% interval]", "Variation"]
-    header += ["Published", "Cases"]
-    lines = []
-    for row in headlines.to_dict("records"):
-        effect = f"{_format_effect(row)} {row['unit']}"
-        cases = " / ".join(str(count) for count in count_cases(claims, row).values())
-        claim = f"{row['claim']} ({row['scope']})" if row["scope"] else row["claim"]
-        verdict = f"**{escape(row['verdict'])}**"
-        published = row["published"] or "no figure"
-        plain = [effect, row["variation"], published, cases]
-        lines.append([str(row["experiment"]), escape(claim), verdict, *map(escape, plain)])
-    return _list_table(header, lines, (4, 28, 10, 24, 9, 17, 8))
+    """A table for each experiment: claim, verdict, and what the verdict rests on."""
+    parts = []
+    for experiment, rows in headlines.groupby("experiment"):
+        lines = []
+        for row in rows.to_dict("records"):
+            claim = _line_block([escape(row["claim"]), f"*{escape(row['scope'])}*"])
+            lines.append([claim, f"**{row['verdict']}**", _format_evidence(claims, row)])
+        header = [EXPERIMENTS[experiment], "Verdict", "Effect [95% interval]"]
+        parts.append(_list_table(header, lines, (46, 16, 38)))
+    return "\n\n".join(parts)
+
+
+def _format_evidence(claims: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """Effect and interval, what the interval covers, the published value, and single cases."""
+    published = f"; published: {row['published']}" if row["published"] else ""
+    cases = ", ".join(f"{name} {count}" for name, count in count_cases(claims, row).items())
+    texts = [f"{format_effect(row)} {row['unit']}", f"varies over {row['variation']}{published}"]
+    texts.append(f"single cases: {cases}")
+    return _line_block([escape(text) for text in texts])
 
 
 def _format_grid(claims: pd.DataFrame, sensitivity: pd.DataFrame) -> str:
@@ -111,13 +123,14 @@ def _format_grid(claims: pd.DataFrame, sensitivity: pd.DataFrame) -> str:
             line = [_name_recipe(recipe, settings), escape(projection)]
             for place in columns:
                 row = cells.loc[(recipe, projection, *place)]
-                line.append(f"{escape(row['verdict'])}: {escape(_format_effect(row))}")
+                line.append(_line_block([f"*{row['verdict']}*", escape(format_effect(row))]))
             lines.append(line)
     header = ["Recipe", "Projection", *(escape(f"{model}, {way}") for model, way in columns)]
     return _list_table(header, lines, (16, 10, *[20] * len(columns)))
 
 
-def _format_effect(row: Mapping[str, Any]) -> str:
+def format_effect(row: Mapping[str, Any]) -> str:
+    """The effect of a claim with its interval, without the unit."""
     interval = format_interval(row["low"], row["high"], row["effect"])
     return f"{format_number(row['effect'])} {interval}"
 
@@ -130,6 +143,11 @@ def _name_recipe(recipe: str, settings: pd.DataFrame) -> str:
     return f"**{escape(name)}**" if recipe == "main" else escape(name)
 
 
+def _line_block(lines: Sequence[str]) -> str:
+    """Lines that stay apart inside a cell."""
+    return "\n".join(f"| {line}" for line in lines)
+
+
 def _list_item(text: str) -> str:
     return "- " + text.replace("\n", "\n  ")
 
@@ -139,5 +157,6 @@ def _list_table(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Se
     lines += [f"   :widths: {' '.join(str(width) for width in widths)}", ""]
     for row in (header, *rows):
         for number, cell in enumerate(row):
-            lines.append(f"   {'  -' if number else '* -'} {cell}".rstrip())
+            text = cell.replace("\n", "\n       ")
+            lines.append(f"   {'  -' if number else '* -'} {text}".rstrip())
     return "\n".join(lines)

@@ -57,7 +57,7 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
 
 
 def _most_specific(error: ValidationError) -> ValidationError:
-    """Of a failed choice between forms (oneOf by `kind`), the error inside the form that was meant."""
+    """Of a failed choice between forms (oneOf by `kind`), the error in the form that was meant."""
     while error.context:
         error = max(error.context, key=lambda inner: (len(inner.path), inner.validator != "const"))
     return error
@@ -69,7 +69,8 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
         unknown = sorted(set(error.instance) - set(known))
-        return f"Unknown key{'s'[: len(unknown) > 1]} {', '.join(unknown)} in {key}; known: {', '.join(known)}."
+        keys = "key" if len(unknown) == 1 else "keys"
+        return f"Unknown {keys} {', '.join(unknown)} in {key}; known: {', '.join(known)}."
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{key} lacks {', '.join(missing)}."
@@ -104,6 +105,8 @@ def _cross_check(config: dict, root: Path) -> list[str]:
     return [
         *_check_names(config),
         *_check_models(config, root),
+        *_check_misalignment(config),
+        *_check_ranges(config),
         *_check_sizes(config),
     ]
 
@@ -120,7 +123,29 @@ def _check_names(config: dict) -> list[str]:
         for name, times in Counter(entry["name"] for entry in entries).items():
             if times > 1:
                 problems.append(f"{key} has {times} entries named {name!r}; names must be unique.")
+    if any(recipe["name"] == "main" for recipe in config["finetune"]["sensitivity"]):
+        problems.append("finetune.sensitivity has 'main'; allowed: any name but the study's own.")
     return problems
+
+
+def _check_misalignment(config: dict) -> list[str]:
+    cs = config["misalignment"]["cs"]
+    if any(cs):
+        return []
+    return [f"misalignment.cs is {cs}; allowed: at least one share above 0 beside the control."]
+
+
+def _check_ranges(config: dict) -> list[str]:
+    """Ranges that are given as [smallest, largest]."""
+    ranges = {
+        "misalignment.tfidf.ngram_range": config["misalignment"]["tfidf"]["ngram_range"],
+        "finetune.crop_scale": config["finetune"]["crop_scale"],
+    }
+    return [
+        f"{key} is {bounds}; allowed: the smaller one first."
+        for key, bounds in ranges.items()
+        if bounds[0] > bounds[1]
+    ]
 
 
 def _check_models(config: dict, root: Path) -> list[str]:

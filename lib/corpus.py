@@ -79,7 +79,8 @@ def iterate_samples(shards: Sequence[str | Path]) -> Iterator[Sample]:
         try:
             yield from _iterate_shard(shard)
         except tarfile.TarError as error:
-            raise ValueError(f"{shard} is not a whole tar file: {error}") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{shard} is not a whole tar file: {reason}") from error
 
 
 def iterate_images(shards: Sequence[str | Path]) -> Iterator[tuple[str, Image.Image]]:
@@ -212,7 +213,7 @@ def encode_json(value: dict) -> bytes:
 def _iterate_shard(shard: str | Path) -> Iterator[Sample]:
     """Group a tar file's members by key: the name up to the first dot of its last part."""
     sample: Sample | None = None
-    with tarfile.open(shard, "r|*") as tar:
+    with tarfile.open(shard) as tar:
         for member in tar:
             tar.members = []  # tarfile keeps every member that it has read: without bound
             directory, _, name = member.name.rpartition("/")
@@ -227,5 +228,9 @@ def _iterate_shard(shard: str | Path) -> Iterator[Sample]:
             if suffix in sample.parts:
                 raise ValueError(f"{shard} holds {member.name} twice")
             sample.parts[suffix] = tar.extractfile(member).read()
+        # tarfile takes a damaged header, or a file that ends too early, for the end
+        tar.fileobj.seek(tar.offset)
+        if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"no file and no end of the archive at byte {tar.offset}")
     if sample is not None:
         yield sample

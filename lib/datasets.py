@@ -28,12 +28,12 @@ def read_prompts(names: str | Path, templates: str | Path) -> Prompts:
         ValueError: a file is empty, a class is named twice, or a template has no "{c}".
     """
     classes, patterns = _read_lines(names), _read_lines(templates)
-    if len(set(classes)) != len(classes):
-        raise ValueError(f"{names} names a class twice")
+    cleaned = [name.replace("_", " ").replace("/", " ") for name in classes]
+    if len(set(cleaned)) != len(cleaned):
+        raise ValueError(f"{names} names a class twice (`_` and `/` are spaces in prompts)")
     for pattern in patterns:
         if "{c}" not in pattern:
             raise ValueError(f"{templates}: template {pattern!r} has no place {{c}} for the class")
-    cleaned = [name.replace("_", " ").replace("/", " ") for name in classes]
     return Prompts(classes, [[p.replace("{c}", name) for p in patterns] for name in cleaned])
 
 

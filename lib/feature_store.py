@@ -1,7 +1,8 @@
 """Files of features: written by extraction, read by fine-tuning and evaluation (NumPy alone).
 
 A corpus has two memory-mappable .npy files: images (views, n, image width) and texts (n, text
-width), row i belonging to row i of the caption table. A downstream dataset has one safetensors file.
+width), row i belonging to row i of the caption table. A downstream dataset has one safetensors
+file.
 """
 
 import json
@@ -32,23 +33,25 @@ class DatasetFeatures(NamedTuple):
 
 
 def write_dataset_features(
-    path: str | Path, features: DatasetFeatures, metadata: dict[str, str]
+    path: str | Path, features: DatasetFeatures, origin: dict[str, str] | None = None
 ) -> None:
-    """Write a dataset's features, with the class names in the metadata."""
+    """Write a dataset's features, with the class names and what made them in the metadata."""
     tensors = {
         "images": np.ascontiguousarray(features.images, dtype=np.float32),
         "labels": np.ascontiguousarray(features.labels, dtype=np.int64),
         "texts": np.ascontiguousarray(features.texts, dtype=np.float32),
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {**metadata, "classes": json.dumps(features.classes)})
+        # one entry: safetensors writes several in an order that changes from run to run
+        about = {"classes": features.classes, **(origin or {})}
+        save_file(tensors, temporary, {"about": json.dumps(about)})
 
 
 def read_dataset_features(path: str | Path) -> DatasetFeatures:
     """Read what `write_dataset_features` wrote."""
     with safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in ("images", "labels", "texts")}
-        return DatasetFeatures(**tensors, classes=json.loads(file.metadata()["classes"]))
+        return DatasetFeatures(**tensors, classes=json.loads(file.metadata()["about"])["classes"])
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:

@@ -48,20 +48,19 @@ def draw_embeddings(
     """A panel a model: principal components 1 and 2 of the embeddings, coloured by class.
 
     Where there are more than 8 classes, 8 are shown, spread evenly over the list. Components are
-    found on the points shown, at most 1,000; the silhouette in the title is that of all images in
-    all dimensions.
+    found on the points shown, at most 1,000 and as many of each class; the silhouette in the title
+    is that of all images in all dimensions.
 
     Args:
         models: embeddings of the same images.
         labels: (n,) class numbers.
         classes: their names.
     """
-    shown = np.unique(np.linspace(0, len(classes) - 1, min(CLASSES, len(classes))).round()).astype(
-        int
-    )
-    rows = np.flatnonzero(np.isin(labels, shown))
-    rows = rows[np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int)]
-    columns = min(3, len(models))
+    places = np.linspace(0, len(classes) - 1, min(CLASSES, len(classes))).round()
+    shown = np.unique(places).astype(int)
+    rows = [np.flatnonzero(labels == number)[: POINTS // len(shown)] for number in shown]
+    rows = np.concatenate(rows)
+    columns = min(2, len(models))
     lines = -(-len(models) // columns)
     figure = new_figure(0.75 + lines * (5.2 / max(columns, 2)))
     grid = figure.subplots(lines, columns, squeeze=False).ravel()

@@ -14,7 +14,7 @@ COLUMNS = 2
 ROWS = 6
 IMAGE = 0.62  # inches, as are all lengths here
 LINE = 0.125
-LETTERS = 31  # a line of text
+LETTERS = 29  # a line of text
 LINES = 2  # a caption; what is longer ends in an ellipsis
 
 

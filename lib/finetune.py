@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
@@ -84,8 +84,8 @@ def finetune(
 ) -> Finetuned:
     """Train a copy of `head` with the contrastive loss; the best epoch is chosen on `validation`.
 
-    Epoch e sees view e modulo the number of views, so that `views` equal to the epochs draws a fresh
-    crop of each image in every epoch.
+    Epoch e sees view e modulo the number of views, so that `views` equal to the epochs draws a
+    fresh crop of each image in every epoch.
 
     Raises:
         ValueError: fewer training pairs than one batch.
@@ -149,11 +149,13 @@ def contrastive_loss(
         image_embeddings, text_embeddings: (batch, dim), row i of both being a pair; any length.
         logit_scale: logarithm of the inverse temperature.
     """
-    image_embeddings = F.normalize(image_embeddings, dim=-1)
-    text_embeddings = F.normalize(text_embeddings, dim=-1)
+    image_embeddings = functional.normalize(image_embeddings, dim=-1)
+    text_embeddings = functional.normalize(text_embeddings, dim=-1)
     logits = math.exp(logit_scale) * image_embeddings @ text_embeddings.T
     target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return (
+        functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+    ) / 2
 
 
 def learning_rates(recipe: Recipe, steps_per_epoch: int) -> list[float]:
@@ -176,11 +178,11 @@ def epoch_order(count: int, epoch: int, seed: int) -> torch.Tensor:
 
 
 def retrieval_accuracy(head: Head, pairs: Pairs) -> float:
-    """Share of images (first view) whose nearest caption, of all distinct ones, is their own text."""
+    """Share of images (first view) whose nearest caption, of all distinct ones, is their own."""
     _, first_rows = np.unique(pairs.text_ids, return_index=True)
     images = pairs.view(0) @ torch.tensor(head.image_projection)
     texts = torch.tensor(pairs.texts[first_rows]) @ torch.tensor(head.text_projection)
-    nearest = (images @ F.normalize(texts, dim=-1).T).argmax(dim=1).numpy()
+    nearest = (images @ functional.normalize(texts, dim=-1).T).argmax(dim=1).numpy()
     return float(np.mean(pairs.text_ids[first_rows][nearest] == pairs.text_ids))
 
 

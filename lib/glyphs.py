@@ -176,7 +176,7 @@ def draw_scene(seed: int, role: str, index: int, **fixed: str) -> Scene:
     drawn |= fixed
     scans = _get_scan_rows(drawn["glyph"], test=role in TASKS)
     scan = int(scans[rng.integers(len(scans))]) if len(scans) else -1
-    side = int(rng.integers(20, 29))
+    side = int(rng.integers(24, 31))
     left, top = (int(rng.integers(IMAGE_SIZE - side + 1)) for _ in range(2))
     turn = float(np.round(rng.uniform(-12, 12), 2))
     return Scene(drawn["glyph"], drawn["colour"], drawn["background"], scan, side, left, top, turn)

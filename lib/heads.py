@@ -35,7 +35,7 @@ def write_heads(
 
     Args:
         heads: by label: "pretrained", or the seed of a fine-tune.
-        metadata: what made them.
+        metadata: what made them, in one entry (see `provenance.describe_origin`).
     """
     tensors = {
         f"{label}/{name}": np.array(value, dtype=np.float32, order="C")
@@ -54,7 +54,7 @@ def read_heads(path: str | Path) -> dict[str, Head]:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     labels = sorted({key.rpartition("/")[0] for key in tensors}, key=_label_order)

@@ -1,4 +1,4 @@
-"""CLIP-style models: open_clip's own class, built from an architecture, divided into towers and head.
+"""CLIP-style models: open_clip's own class, built from JSON, divided into towers and head.
 
 An architecture is a mapping in the form of open_clip's model configs (`embed_dim`, `vision_cfg`,
 `text_cfg`), with an optional `preprocess_cfg` (`mean`, `std`, `interpolation`): a model is never
@@ -14,6 +14,7 @@ import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from timm.models import register_model
 from timm.models.resnet import ResNet, test_resnet
@@ -37,13 +38,18 @@ def build_model(architecture: dict, seed: int = 0) -> open_clip.CLIP:
     """Build a model with random weights, the same for the same seed.
 
     Raises:
-        ValueError: the architecture's towers do not end in a linear projection.
+        ValueError: a tower of the architecture does not end in a linear projection.
     """
     settings = {key: value for key, value in architecture.items() if key != "preprocess_cfg"}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = open_clip.CLIP(**settings)
     _find_image_projection(model)
+    if not isinstance(model.text_projection, nn.Parameter):
+        raise ValueError(
+            "the text tower does not end in a linear layer without bias; neurons are columns of "
+            "such a projection"
+        )
     return model
 
 
@@ -58,18 +64,22 @@ def load_model(path: str | Path, architecture: dict) -> open_clip.CLIP:
     """Build the architecture and load the weights of a file that `save_model` wrote, all of them.
 
     Raises:
-        ValueError: names or shapes in the file are not those of the architecture.
+        ValueError: the file is no safetensors file, or names or shapes in it are not those of the
+            architecture.
     """
     model = build_model(architecture)
     try:
         model.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its architecture: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} does not fit its architecture: {reason[:300]}") from error
     return model
 
 
 def split_head(model: open_clip.CLIP) -> tuple[open_clip.CLIP, Head]:
-    """Take the projections off a model (which is changed) and return the frozen towers and the head.
+    """Take the projections off a model (it is changed) and return the frozen towers and the head.
 
     The towers' `encode_image` and `encode_text` then end before the projection: (n, image width)
     and (n, text width). They are in evaluation mode and require no gradient.
@@ -124,6 +134,6 @@ def _find_image_projection(model: open_clip.CLIP) -> tuple[nn.Module, str]:
     if isinstance(projection, nn.Linear) and projection.bias is None:
         return visual.head, "proj"
     raise ValueError(
-        f"the image tower {type(visual).__name__} does not end in a linear projection without bias; "
+        f"the image tower {type(visual).__name__} does not end in a linear layer without bias; "
         "neurons are columns of such a projection"
     )

@@ -58,7 +58,8 @@ class Settings:
             )
 
 
-class Pairs(NamedTuple):
+@dataclass(frozen=True)
+class Pairs:
     """Pairs in memory.
 
     Attributes:
@@ -113,6 +114,7 @@ def pretrain(
     settings: Settings,
     device: torch.device,
     state: str | Path,
+    code: str = "",
 ) -> tuple[open_clip.CLIP, list[dict[str, float]]]:
     """Train a model and record its history.
 
@@ -120,7 +122,8 @@ def pretrain(
 
     Args:
         state: file that holds the state after each epoch. A run that finds one of the same
-            settings and data goes on from there, to the same weights; any other is ignored.
+            settings, data and code goes on from there, to the same weights; any other is ignored.
+        code: a hash of the code that trains.
 
     Returns:
         The model in evaluation mode, and a record for each epoch: `epoch` (from 1), `loss` (mean
@@ -138,7 +141,7 @@ def pretrain(
     model = build_model(architecture, settings.seed)
     model = model.to(device, memory_format=torch.channels_last)
     optimizer = build_optimizer(model, settings)
-    fingerprint = _get_fingerprint(architecture, train, settings)
+    fingerprint = _get_fingerprint(architecture, [train, validation], settings, code)
     history = load_state(state, model, optimizer, fingerprint)
     pairs = len(train) // settings.batch_size * settings.batch_size
     done = len(history) * pairs
@@ -170,7 +173,7 @@ def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.A
 
 def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
     """The rate of step 0, 1, ...: linear warm-up, then half a cosine that ends at 0."""
-    warmup = settings.warmup_epochs * steps_per_epoch
+    warmup = round(settings.warmup_epochs * steps_per_epoch)
     total = settings.epochs * steps_per_epoch
     if step < warmup:
         return settings.lr * (step + 1) / warmup
@@ -291,10 +294,13 @@ def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:
     return Normaliser(*(255 * torch.tensor(values, device=device) for values in (mean, std)))
 
 
-def _get_fingerprint(architecture: dict, train: Pairs, settings: Settings) -> str:
-    """Hash of all that decides the weights, for states of other settings not to be taken over."""
-    text = json.dumps([architecture, asdict(settings)], sort_keys=True)
+def _get_fingerprint(
+    architecture: dict, splits: Sequence[Pairs], settings: Settings, code: str
+) -> str:
+    """Hash of all that decides a state, for states of other settings not to be taken over."""
+    text = json.dumps([architecture, asdict(settings), code], sort_keys=True)
     digest = hashlib.sha256(text.encode())
-    for tensor in train:
-        digest.update(tensor.contiguous().numpy().tobytes())
+    for pairs in splits:
+        digest.update(pairs.pixels.numpy().tobytes())
+        digest.update(pairs.tokens.numpy().tobytes())
     return digest.hexdigest()

@@ -35,7 +35,7 @@ class Progress:
         self.started = self.reported = time.monotonic()
 
     def advance(self, amount: int, note: str = "") -> None:
-        """Count `amount` more as done; `note` (a loss, say) is appended to the line, if one is due."""
+        """Count `amount` more as done; `note` (a loss, say) ends the line, if one is due."""
         self.done += amount
         now = time.monotonic()
         if self.done >= self.total or now - self.reported >= self.interval:

@@ -3,11 +3,13 @@
 import ast
 import functools
 import hashlib
+import json
 import platform
 import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 PACKAGES = (
     "matplotlib",
@@ -53,6 +55,15 @@ def code_hash(script: str | Path, root: str | Path) -> str:
     for name in sorted(trees):
         digest.update(f"{name}\n{ast.dump(trees[name])}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def describe_origin(code: str, **settings: Any) -> dict[str, str]:
+    """What made a file, as metadata of safetensors: a hash of the code, versions, settings.
+
+    One entry holds it all: safetensors writes several in an order that changes from run to run.
+    """
+    origin = {"code": code, "versions": versions(), **settings}
+    return {"origin": json.dumps(origin, sort_keys=True)}
 
 
 def versions() -> dict[str, str]:

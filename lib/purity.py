@@ -23,6 +23,7 @@ MEASURES = (
     "std_cos_sim",
     "per_neuron_purity_mean",
     "per_neuron_purity_std",
+    "random_baseline",
 )
 
 
@@ -63,7 +64,7 @@ def measure(projection: np.ndarray) -> dict[str, float]:
 
     `std_cos_sim` is the spread of the signed cosines, `per_neuron_purity_std` that of the neurons'
     purities. A neuron orthogonal to all others has an infinite purity; the mean is then infinite
-    and the spread not a number.
+    and the spread not a number. `random_baseline` is what to hold `avg_abs_cos_sim` against.
 
     Raises:
         ValueError: as `neuron_cosines`.
@@ -83,6 +84,7 @@ def measure(projection: np.ndarray) -> dict[str, float]:
         pairs.std(),
         purity_mean,
         purity_std,
+        random_baseline(len(projection)),
     )
     return {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
 

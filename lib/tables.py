@@ -6,7 +6,7 @@ exist (None, or not a number).
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lib.files import atomic_path
@@ -38,6 +38,15 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     """Read the rows of a CSV file, every value as text."""
     with open(path, newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def align_columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text, every column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def describe_head(condition: str, label: str) -> dict:

@@ -50,6 +50,11 @@ def test_studies_of_the_project_are_valid(root, name):
         (["corpus", "pairs"], 0, r"corpus\.pairs is 0; .* at least 1"),
         (["device"], "tpu", r"device is 'tpu'; allowed: one of 'auto', 'cpu', 'cuda'"),
         (["models", 0, "architecture"], "none.json", r"architecture .*none\.json does not exist"),
+        (["misalignment", "cs"], [0], r"misalignment\.cs is \[0\]; .* at least one share above 0"),
+        (["misalignment", "tfidf", "min_df"], 1.5, r"tfidf\.min_df is 1\.5; allowed: integer"),
+        (["misalignment", "tfidf", "ngram_range"], [2, 1], r"ngram_range is \[2, 1\]; .* first"),
+        (["finetune", "crop_scale"], [1.0, 0.5], r"crop_scale is \[1\.0, 0\.5\]; .* first"),
+        (["finetune", "sensitivity", 0, "name"], "main", r"sensitivity has 'main'; allowed"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
     ],
 )

@@ -81,5 +81,5 @@ def test_the_same_seed_gives_the_same_weights(tiny_architecture):
 
 def test_a_tower_without_linear_projection_is_refused(tiny_architecture):
     vision = tiny_architecture["vision_cfg"] | {"timm_proj": "mlp"}
-    with pytest.raises(ValueError, match="does not end in a linear projection"):
+    with pytest.raises(ValueError, match="does not end in a linear layer"):
         build_model(tiny_architecture | {"vision_cfg": vision})

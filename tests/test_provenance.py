@@ -10,7 +10,9 @@ def project(tmp_path):
     files = {
         "script.py": '"""Doc."""\nfrom lib.one import f\n\nf(1)\n',
         "lib/__init__.py": "",
-        "lib/one.py": '"""One."""\nfrom lib import two\n\n\ndef f(x):\n    """Doc."""\n    return two.g(x)\n',
+        "lib/one.py": (
+            '"""One."""\nfrom lib import two\n\n\ndef f(x):\n    """Doc."""\n    return two.g(x)\n'
+        ),
         "lib/two.py": "def g(x):\n    return x + 1\n",
         "lib/three.py": "def h(x):\n    return x\n",
     }

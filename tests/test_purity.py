@@ -34,6 +34,7 @@ def loop_measures(projection):
         "std_cos_sim": math.sqrt(sum((cell - mean) ** 2 for cell in cells) / len(cells)),
         "per_neuron_purity_mean": purity,
         "per_neuron_purity_std": math.sqrt(sum((p - purity) ** 2 for p in purities) / dim),
+        "random_baseline": math.sqrt(2 / (math.pi * len(projection))),
     }
 
 

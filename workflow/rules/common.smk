@@ -8,14 +8,15 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
-os.environ["PYTHONPATH"] = workflow.basedir
-os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
 from lib.config import check_config, embed_dim, read_architecture
 from lib.provenance import code_hash
 
 try:
-    check_config(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), workflow.basedir)
+    check_config(
+        config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), workflow.basedir
+    )
 except ValueError as error:
     raise WorkflowError(str(error))
 
@@ -85,6 +86,7 @@ wildcard_constraints:
     condition="|".join(map(re.escape, CONDITIONS)),
     head="|".join(map(re.escape, ["pretrained", *CONDITIONS])),
     swap="|".join(map(re.escape, SWAPS)),
+    strategy="|".join(map(re.escape, STRATEGIES)),
 
 
 def get_code_hash(script):
@@ -121,6 +123,27 @@ def get_heads(model):
     return [RESULTS / f"heads/{model}/{head}.safetensors" for head in ["pretrained", *CONDITIONS]]
 
 
+def get_compared_conditions(wildcards):
+    """Conditions by label: the control, the pretrained head, then a strategy by Cs."""
+    by_cs = {f"Cs{cs}": f"{wildcards.strategy}_Cs{cs}" for cs in CS}
+    return {"Cs00": CONTROL, "pretrained": "pretrained", **by_cs}
+
+
+def get_compared_heads(wildcards):
+    conditions = get_compared_conditions(wildcards).values()
+    return [RESULTS / f"heads/{wildcards.model}/{name}.safetensors" for name in conditions]
+
+
+def get_compared_checkpoints(wildcards, input):
+    """Heads of the first seed, as LABEL:PATH#ENTRY."""
+    labels = get_compared_conditions(wildcards)
+    entries = ["pretrained" if label == "pretrained" else SEEDS[0] for label in labels]
+    return [
+        f"{label}:{path}#{entry}"
+        for label, path, entry in zip(labels, input.heads, entries, strict=True)
+    ]
+
+
 def get_checkpoints():
     """Whole checkpoints that a fine-tune exports, the last and the best of each exported seed."""
     return [
@@ -149,13 +172,14 @@ def get_code_hashes():
 def get_targets():
     """All that the study yields."""
     figures = ["gallery", "comparison", "purity", "accuracy", "sensitivity"]
-    figures += [f"embeddings_{dataset}" for dataset in list(DATASETS)[:1]]
+    figures += [f"embeddings_{dataset}" for dataset in DATASETS]
     figures += [f"pruning_{dataset}" for dataset in DATASETS]
     figures += [f"histograms_{model}" for model in MODELS]
     return [
         *(RESULTS / f"tables/{table}.csv" for table in TABLES),
         *(RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")),
         *rules.export_original_tables.output,
+        *expand(rules.analyze_purity.output, model=MODELS, strategy=STRATEGIES),
         RESULTS / "report/claims.rst",
         RESULTS / "provenance.json",
     ]

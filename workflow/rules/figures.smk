@@ -11,7 +11,10 @@ rule plot_gallery:
             RESULTS / "figures/gallery.png",
             caption="../report/gallery.rst",
             category="0 Corpus",
-            labels={"content": "pairs with their captions, rewrites and swapped captions", "form": "figure"},
+            labels={
+                "content": "pairs with their captions, rewrites and swapped captions",
+                "form": "figure",
+            },
         ),
         pdf=RESULTS / "figures/gallery.pdf",
     log:
@@ -61,16 +64,18 @@ rule plot_comparison:
 
 rule plot_embeddings:
     input:
-        features=expand(
-            DATA / "features/{model}/datasets/{{dataset}}.safetensors", model=MODELS
-        ),
+        features=expand(DATA / "features/{model}/datasets/{{dataset}}.safetensors", model=MODELS),
         heads=expand(RESULTS / "heads/{model}/pretrained.safetensors", model=MODELS),
     output:
         png=report(
             RESULTS / "figures/embeddings_{dataset}.png",
             caption="../report/embeddings.rst",
             category="1 Models compared",
-            labels={"content": "image embeddings by class", "dataset": "{dataset}", "form": "figure"},
+            labels={
+                "content": "image embeddings by class",
+                "dataset": "{dataset}",
+                "form": "figure",
+            },
         ),
         pdf=RESULTS / "figures/embeddings_{dataset}.pdf",
     log:
@@ -99,7 +104,11 @@ rule plot_pruning:
             RESULTS / "figures/pruning_{dataset}.png",
             caption="../report/pruning.rst",
             category="2 Pruning neurons",
-            labels={"content": "accuracy and silhouette by neurons kept", "dataset": "{dataset}", "form": "figure"},
+            labels={
+                "content": "accuracy and silhouette by neurons kept",
+                "dataset": "{dataset}",
+                "form": "figure",
+            },
         ),
         pdf=RESULTS / "figures/pruning_{dataset}.pdf",
     log:

@@ -4,7 +4,9 @@
 rule tabulate_comparison:
     input:
         metrics=expand(
-            RESULTS / "evaluations/{model}/pretrained/{dataset}.json", model=MODELS, dataset=DATASETS
+            RESULTS / "evaluations/{model}/pretrained/{dataset}.json",
+            model=MODELS,
+            dataset=DATASETS,
         ),
     output:
         table=report(
@@ -55,49 +57,6 @@ rule tabulate_pruning:
         "Tabulate the pruning sweeps"
     script:
         "../scripts/tabulate_pruning.py"
-
-
-rule measure_purity:
-    input:
-        heads=[path for model in MODELS for path in get_heads(model)],
-        sensitivity=expand(
-            RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",
-            model=MODELS,
-            condition=CONDITIONS,
-        ),
-        swaps=expand(RESULTS / "permutations/{swap}.json", swap=SWAPS),
-    output:
-        table=report(
-            RESULTS / "tables/misalignment.csv",
-            caption="../report/table_misalignment.rst",
-            category="3 Misaligned captions",
-            labels={"content": "purity of the projections", "form": "table"},
-        ),
-        sensitivity=report(
-            RESULTS / "tables/sensitivity.csv",
-            caption="../report/table_sensitivity.rst",
-            category="3 Misaligned captions",
-            labels={"content": "purity under other recipes", "form": "table"},
-        ),
-    log:
-        LOGS / "measure_purity.log",
-    benchmark:
-        BENCHMARKS / "measure_purity.tsv"
-    conda:
-        "../../envs/arrays.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    params:
-        models=list(MODELS),
-        conditions=CONDITIONS,
-        recipes=get_recipes(["lr", "epochs"]),
-        code=get_code_hash("measure_purity.py"),
-    message:
-        "Measure the purity of all projections"
-    script:
-        "../scripts/measure_purity.py"
 
 
 rule tabulate_captions:

@@ -9,13 +9,15 @@ rule judge_claims:
         misalignment_accuracy=RESULTS / "tables/misalignment_accuracy.csv",
         sensitivity=RESULTS / "tables/sensitivity.csv",
         per_image=expand(
-            RESULTS / "evaluations/{model}/pretrained/{dataset}.npz", model=MODELS, dataset=DATASETS
+            RESULTS / "evaluations/{model}/pretrained/{dataset}.npz",
+            model=MODELS,
+            dataset=DATASETS,
         ),
     output:
         table=report(
             RESULTS / "tables/claims.csv",
             caption="../report/table_claims.rst",
-            category="0 Verdicts",
+            category="0 Claims judged",
             labels={"content": "the study's claims on this data", "form": "table"},
         ),
         page=RESULTS / "report/claims.rst",

@@ -22,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from lib.checkpoints import read_projections
 from lib.files import atomic_path
+from lib.progress import start_log
 from lib.purity import MEASURES, measure, neuron_cosines, random_baseline
 from lib.statistics import pair_mean, pair_mean_difference, verdict
+from lib.tables import align_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +34,6 @@ COLUMNS = (
     "label",
     "projection",
     *MEASURES,
-    "random_baseline",
     "relative_change",
     "difference",
     "difference_low",
@@ -178,7 +179,7 @@ def _measure(
     magnitudes = np.abs(neuron_cosines(weights))
     mean = pair_mean(magnitudes)
     row: dict[str, Any] = {"label": label, "projection": projection, **measure(weights)}
-    row |= {"random_baseline": random_baseline(width), "width": width, "dim": dim}
+    row |= {"width": width, "dim": dim}
     row |= {"avg_abs_cos_sim_low": mean.low, "avg_abs_cos_sim_high": mean.high}
     if reference is not None:
         difference = pair_mean_difference(reference.magnitudes, magnitudes)
@@ -234,12 +235,7 @@ def format_table(rows: Sequence[dict[str, Any]]) -> str:
                 *_format_comparison(row),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
-    return "\n".join(lines)
+    return align_columns(cells)
 
 
 def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
@@ -340,5 +336,18 @@ def save_figure(path: Path, figure: "Figure") -> None:
         figure.savefig(temporary, dpi=200)
 
 
+def get_rule_arguments(job: Any) -> list[str]:
+    """The command line that a rule of the workflow means."""
+    return [
+        *("--checkpoints", *job.params.checkpoints),
+        *("--output-csv", job.output.table),
+        *("--output-plot", job.output.plot),
+        *("--output-hist", job.output.histogram),
+    ]
+
+
 if __name__ == "__main__":
+    if "snakemake" in globals():  # run as a rule's script
+        start_log(snakemake.log[0])
+        sys.exit(main(get_rule_arguments(snakemake)))
     sys.exit(main())

@@ -6,6 +6,7 @@ from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.progress import start_log
+from lib.provenance import describe_origin
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
@@ -31,4 +32,4 @@ features = DatasetFeatures(
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
     classes=prompts.classes,
 )
-write_dataset_features(snakemake.output.features, features, {"model": snakemake.wildcards.model})
+write_dataset_features(snakemake.output.features, features, describe_origin(params.code))

@@ -21,6 +21,7 @@ from lib.finetune import (
 )
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
+from lib.provenance import describe_origin
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -42,8 +43,9 @@ for seed, path in itertools.zip_longest(params.seeds, source.permutations):
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}
-write_heads(output.heads, {str(seed): result.head for seed, result in main.items()})
-write_heads(output.sensitivity, variations)
+origin = describe_origin(params.code, recipes=params.recipes)
+write_heads(output.heads, {str(seed): result.head for seed, result in main.items()}, origin)
+write_heads(output.sensitivity, variations, origin)
 for path, result in zip(output.logs, main.values(), strict=True):
     write_log(path, result.history)
 weights = load_file(source.weights) if params.exported_seeds else {}

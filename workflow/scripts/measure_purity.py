@@ -6,14 +6,14 @@ from pathlib import Path
 
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.purity import measure, random_baseline
+from lib.purity import measure
 from lib.tables import describe_head, write_table
 
 
 def measure_projections(head) -> list[dict]:
     """One row of measures for each projection of a head."""
     return [
-        {"projection": name} | measure(weights) | {"random_baseline": random_baseline(len(weights))}
+        {"projection": name} | measure(weights)
         for name, weights in (("image", head.image_projection), ("text", head.text_projection))
     ]
 

@@ -9,6 +9,7 @@ from lib.heads import write_heads
 from lib.models import save_model, split_head
 from lib.pretrain import Settings, load_pairs, pretrain
 from lib.progress import start_log
+from lib.provenance import describe_origin
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -21,8 +22,10 @@ train, validation = load_pairs(
     source.shards, source.captions, params.architecture, settings.captions
 )
 device = select_device(params.device)
-model, history = pretrain(params.architecture, train, validation, settings, device, params.state)
-metadata = {"architecture": json.dumps(params.architecture), "code": params.code}
+model, history = pretrain(
+    params.architecture, train, validation, settings, device, params.state, params.code
+)
+metadata = describe_origin(params.code, architecture=params.architecture)
 with atomic_path(output.history) as temporary:
     temporary.write_text(json.dumps(history, indent=1))
 save_model(output.weights, model, metadata)

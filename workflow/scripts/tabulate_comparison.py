@@ -1,4 +1,4 @@
-"""Makes clip_vs_laclip.csv: zero-shot accuracy, its interval and silhouette of pretrained models."""
+"""Makes clip_vs_laclip.csv: zero-shot accuracy with its interval, and silhouette, by model."""
 
 import itertools
 import json

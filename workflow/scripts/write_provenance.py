@@ -1,4 +1,4 @@
-"""Makes provenance.json: versions, configuration, hashes of the code and of what results rest on."""
+"""Makes provenance.json: versions, configuration, hashes of code, inputs and tables."""
 
 import json
 

@@ -1,0 +1,224 @@
+"""Measures what the original study's choices would change in the embedded study.
+
+    python benchmarks/differences.py   # after `make run`; writes the table of docs/differences.md
+
+Each row does one thing in the original's way and all else in ours.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.update import replace_between, write_text
+from lib.captions import find_neighbours, swap, token_words
+from lib.config import read_architecture
+from lib.corpus import iterate_images, read_captions
+from lib.datasets import read_labels, read_prompts
+from lib.features import extract_images, extract_texts
+from lib.finetune import Pairs, Recipe, finetune, select_pairs
+from lib.frames import read_frame
+from lib.heads import Head, read_heads
+from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
+from lib.pretrain import CLIP_MEAN, CLIP_STD
+from lib.purity import measure, neuron_cosines
+from lib.zeroshot import evaluate
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "laclip"
+BATCH = 512
+
+
+class Study(NamedTuple):
+    """The embedded study's configuration and where its files are."""
+
+    config: dict
+    results: Path
+    data: Path
+
+    def shards(self) -> list[Path]:
+        return sorted((self.data / f"corpora/{self.config['corpus']['name']}/shards").glob("*.tar"))
+
+    def captions(self):
+        return read_captions(
+            self.data / f"corpora/{self.config['corpus']['name']}/captions.parquet"
+        )
+
+    def architecture(self) -> dict:
+        model = next(model for model in self.config["models"] if model["name"] == MODEL)
+        return read_architecture(model["architecture"], ROOT)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    study = Study(config, ROOT / config["results"], ROOT / config["data"])
+    head = read_heads(study.results / f"heads/{MODEL}/pretrained.safetensors")["pretrained"]
+    rows = [
+        *compare_purity(head.image_projection),
+        *compare_preprocessing(study, head),
+        *compare_random_towers(study),
+        *compare_tables(study),
+        *compare_identical_swaps(study),
+    ]
+    lines = ["| what | ours | the original's way |", "|---|---|---|"]
+    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows]
+    path = ROOT / "docs/differences.md"
+    write_text(path, replace_between("measured", "\n".join(lines), path.read_text()))
+    print("\n".join(lines))
+
+
+def compare_purity(projection: np.ndarray) -> Iterator[tuple[str, str, str]]:
+    """The diagonal counted as zeros, and 1 over the mean instead of the mean of 1 over."""
+    ours, magnitudes = measure(projection), np.abs(neuron_cosines(projection))
+    np.fill_diagonal(magnitudes, 0)
+    yield (
+        f"mean |cos| of {MODEL}'s image projection: diagonal left out, or counted as 0",
+        f"{ours['avg_abs_cos_sim']:.5f}",
+        f"{magnitudes.mean():.5f}",
+    )
+    yield (
+        "purity of the same projection: mean of 1 / mean |cos| of each neuron, or 1 / mean",
+        f"{ours['per_neuron_purity_mean']:.3f}",
+        f"{1 / magnitudes.mean():.3f}",
+    )
+
+
+def compare_preprocessing(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
+    """Evaluation under the mean and standard deviation of another model (OpenAI's CLIP)."""
+    architecture = study.architecture()
+    weights = study.data / f"models/{MODEL}/weights.safetensors"
+    other = architecture | {
+        "preprocess_cfg": architecture["preprocess_cfg"] | {"mean": CLIP_MEAN, "std": CLIP_STD}
+    }
+    means = []
+    for preprocessed in (architecture, other):
+        towers, _ = split_head(load_model(weights, architecture))
+        means.append(_mean_accuracy(study, towers, preprocessed, head))
+    yield (
+        f"accuracy of {MODEL}, mean over datasets: its own mean and std, or OpenAI CLIP's",
+        *(f"{100 * mean:.1f} %" for mean in means),
+    )
+
+
+def compare_random_towers(study: Study) -> Iterator[tuple[str, str, str]]:
+    """Fine-tuning without a checkpoint: the frozen towers stay random."""
+    towers, head = split_head(build_model(study.architecture(), seed=0))
+    table, architecture = study.captions(), study.architecture()
+    transform = get_transform(architecture)
+    images = extract_images(
+        towers, (image for _, image in iterate_images(study.shards())), transform, BATCH, "cpu"
+    )[None]
+    texts = extract_texts(towers, get_tokenizer(architecture), table.captions, BATCH, "cpu")
+    rows = [table.rows(split) for split in ("train", "validation")]
+    train, validation = (_aligned_pairs(images, texts, table.captions, each) for each in rows)
+    settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
+    tuned = finetune(head, train, validation, Recipe(**settings), seed=0).head
+    ours = read_frame(study.results / "tables/misalignment_accuracy.csv")
+    ours = ours[(ours["model"] == MODEL) & (ours["strategy"] == "none") & (ours["seed"] == 0)]
+    cosines = read_frame(study.results / "tables/misalignment.csv")
+    cosines = cosines[(cosines["model"] == MODEL) & (cosines["strategy"] == "none")]
+    cosine = cosines[(cosines["seed"] == 0) & (cosines["projection"] == "image")]
+    yield (
+        "accuracy after fine-tuning on aligned captions, mean over datasets: pretrained towers, or "
+        "no checkpoint loaded",
+        f"{100 * ours['accuracy'].mean():.1f} %",
+        f"{100 * _mean_accuracy(study, towers, architecture, tuned):.1f} %",
+    )
+    yield (
+        "mean |cos| of the image projection then",
+        f"{cosine['avg_abs_cos_sim'].item():.4f}",
+        f"{measure(tuned.image_projection)['avg_abs_cos_sim']:.4f}",
+    )
+
+
+def compare_tables(study: Study) -> Iterator[tuple[str, str, str]]:
+    """The baseline at Cs 0, single seeds and broken images, from the study's own tables."""
+    table = read_frame(study.results / "tables/misalignment.csv")
+    table = table[(table["model"] == MODEL) & (table["projection"] == "image")]
+    values = table.groupby(["strategy", "cs"], dropna=False)["avg_abs_cos_sim"]
+    means = values.mean()
+    largest = table["cs"].max()
+    at_most = means["similar", largest]
+    control, pretrained = means["none"].iloc[0], means["pretrained"].iloc[0]
+    yield (
+        f"growth of mean |cos| from Cs 0 to {largest:g} (similar): against the fine-tuned "
+        "control, or the pretrained model",
+        f"{100 * (at_most / control - 1):+.1f} %",
+        f"{100 * (at_most / pretrained - 1):+.1f} %",
+    )
+    growth = _growth_by_seed(table, largest)
+    yield (
+        "the same growth: mean and range over seeds, or one seed",
+        f"{growth.mean():+.1f} % [{growth.min():+.1f}, {growth.max():+.1f}]",
+        f"{growth[0]:+.1f} %",
+    )
+    broken = means["random", table.loc[table["strategy"] == "random", "cs"].min()]
+    yield (
+        "mean |cos| where 10 % of the images are broken: pairs dropped, or another random "
+        "pair's image shown (as Cs 0.1 of random swaps)",
+        f"{control:.4f}",
+        f"{broken:.4f}",
+    )
+
+
+def compare_identical_swaps(study: Study) -> Iterator[tuple[str, str, str]]:
+    """Swaps among captions of which some are the same text: how many changed nothing."""
+    table, settings = study.captions(), study.config["misalignment"]
+    captions = [table.captions[row] for row in table.rows("train")]
+    words = np.array([token_words(caption) for caption in captions], dtype=object)
+    cs = max(settings["cs"])
+    for strategy in settings["strategies"]:
+        rates = []
+        for identity in (None, np.arange(len(captions))):
+            neighbours = find_neighbours(captions, 64, settings["tfidf"], identity)
+            permutation = swap(neighbours, cs, strategy, 0, settings["top_k"]).permutation
+            rates.append(np.mean(words[permutation] != words))
+        yield (
+            f"share of pairs whose text changed at Cs {cs:g} ({strategy}): identical texts "
+            "excluded, or not",
+            *(f"{rate:.4f}" for rate in rates),
+        )
+
+
+def _aligned_pairs(images: np.ndarray, texts: np.ndarray, captions: list, rows) -> Pairs:
+    return select_pairs(images, texts, captions, np.arange(len(captions)), rows)
+
+
+def _growth_by_seed(table, cs: float) -> np.ndarray:
+    """Growth of mean |cos| from the control to `cs` (similar), in per cent, seed by seed."""
+    values = table.set_index(["strategy", "seed"])["avg_abs_cos_sim"]
+    last = table[(table["strategy"] == "similar") & (table["cs"] == cs)]
+    last = last.set_index("seed")["avg_abs_cos_sim"]
+    return (100 * (last / values["none"] - 1)).to_numpy()
+
+
+def _mean_accuracy(study: Study, towers, architecture: dict, head: Head) -> float:
+    """Mean zero-shot accuracy over the study's datasets under an architecture's preprocessing."""
+    accuracies = []
+    for dataset in study.config["datasets"]:
+        folder = study.data / f"datasets/{dataset['name']}"
+        prompts = read_prompts(folder / "classnames.txt", folder / "templates.txt")
+        labels = read_labels([folder / "test.tar"], len(prompts.classes))
+        texts = [text for each in prompts.texts for text in each]
+        features = extract_texts(towers, get_tokenizer(architecture), texts, BATCH, "cpu")
+        images = extract_images(
+            towers,
+            (image for _, image in iterate_images([folder / "test.tar"])),
+            get_transform(architecture),
+            BATCH,
+            "cpu",
+        )
+        classes = features.reshape(len(prompts.classes), -1, features.shape[1])
+        accuracies.append(evaluate(images, labels, classes, head)["accuracy"])
+    return float(np.mean(accuracies))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Brings the documentation up to date: the config reference, and what the embedded study measured.
+
+python docs/update.py            # docs/config.md, from the schema
+python docs/update.py --results  # also the README's tables and pictures, from results/
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib.claims import PLACES, select_headlines
+from lib.claims_page import format_effect
+from lib.files import atomic_path
+from lib.frames import read_frame
+from lib.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ("gallery", "purity", "pruning_glyphs")
+HEADER = """\
+# Configuration
+
+Made from the schema by `docs/update.py`. Every key is required, and an unknown one is an error.
+`config.yaml` holds the embedded study's values, `config/` other studies. `a[].b` is key `b` of each
+entry of the list `a`.
+
+| key | allowed | meaning |
+|---|---|---|
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", action="store_true", help="update the README from results/")
+    write_text(ROOT / "docs/config.md", format_reference(ROOT / "workflow/schemas"))
+    if parser.parse_args().results:
+        for name in FIGURES:
+            target = ROOT / f"docs/images/{name}.png"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(ROOT / f"results/figures/{name}.png", target)
+        readme, tables = ROOT / "README.md", ROOT / "results/tables"
+        text = replace_between("measured", format_measured(tables), readme.read_text())
+        write_text(readme, replace_between("verdicts", format_verdicts(tables), text))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def format_reference(schemas: Path) -> str:
+    """The config reference: one row a key, in the order of the schema."""
+    schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    rows = [
+        f"| `{key}` | {allowed} | {meaning} |" for key, allowed, meaning in walk(schema, schema)
+    ]
+    return HEADER + "\n".join(rows) + "\n"
+
+
+def walk(node: dict, schema: dict, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Key, allowed values and meaning of everything below a node of the schema."""
+    for name, child in node.get("properties", {}).items():
+        child = resolve(child, schema)
+        key = f"{path}{name}"
+        yield key, describe(child, schema), " ".join(child.get("description", "").split())
+        yield from walk(child, schema, f"{key}.")
+        yield from walk(resolve(child.get("items", {}), schema), schema, f"{key}[].")
+
+
+def resolve(node: dict, schema: dict) -> dict:
+    """A node with the definition that it refers to."""
+    name = node.get("$ref", "").rpartition("/")[2]
+    return {**schema["$defs"][name], **node} if name else node
+
+
+def describe(node: dict, schema: dict) -> str:
+    """What a value may be, in words."""
+    if "enum" in node:
+        return ", ".join(f"`{json.dumps(value)}`" for value in node["enum"])
+    if node.get("type") == "array":
+        items = resolve(node["items"], schema)
+        inner = "entries" if items.get("type") == "object" else f"each {describe(items, schema)}"
+        low, high = node.get("minItems", 0), node.get("maxItems")
+        return f"list of {high if low == high else f'at least {low}'}, {inner}"
+    words = {"object": "keys below", "string": "text"}
+    parts = [words.get(node["type"], node["type"])]
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    bounds |= {"exclusiveMaximum": "below"}
+    return " ".join(parts + [f"{word} {node[key]}" for key, word in bounds.items() if key in node])
+
+
+def replace_between(name: str, content: str, text: str) -> str:
+    """A text with what stands between two markers replaced."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    return re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{content}\n{end}", text, flags=re.DOTALL)
+
+
+def format_verdicts(tables: Path) -> str:
+    """The headline verdicts as a table in Markdown."""
+    claims = read_frame(tables / "claims.csv")
+    headlines = select_headlines(claims.fillna(dict.fromkeys(PLACES, "")))
+    lines = ["| claim | verdict | effect [95% interval] | varies over |", "|---|---|---|---|"]
+    for row in headlines.to_dict("records"):
+        claim = f"{row['claim']} ({row['scope']})"
+        effect = f"{format_effect(row)} {row['unit']}"
+        cells = [claim, f"**{row['verdict']}**", effect, row["variation"]]
+        lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def format_measured(tables: Path) -> str:
+    """Accuracy with its interval and silhouette of the models, as a table in Markdown."""
+    comparison = read_table(tables / "clip_vs_laclip.csv")
+    models = list(dict.fromkeys(row["model"] for row in comparison))
+    lines = ["| dataset (chance) |" + "".join(f" {model} |" for model in models)]
+    lines += ["|---|" + "---|" * len(models)]
+    for dataset in dict.fromkeys(row["dataset"] for row in comparison):
+        rows = [row for row in comparison if row["dataset"] == dataset]
+        cells = [
+            f"{100 * float(row['accuracy']):.1f} [{100 * float(row['accuracy_low']):.1f}, "
+            f"{100 * float(row['accuracy_high']):.1f}], {float(row['silhouette']):+.3f}"
+            for row in rows
+        ]
+        chance = 100 / int(rows[0]["n_classes"])
+        lines.append(f"| {dataset} ({chance:.1f}) | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,440 @@
+"""Verdicts on small tables whose effects are known, and the page that tells them."""
+
+import io
+import itertools
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from docutils.core import publish_string
+from scipy.stats import t
+
+from lib.claims import (
+    VERDICTS,
+    PerImage,
+    count_cases,
+    judge,
+    judge_comparison,
+    judge_cosines,
+    judge_downstream,
+    judge_pruning,
+    select_headlines,
+)
+from lib.claims_page import escape, format_interval, format_number, format_page
+
+HOLDS, DOES_NOT_HOLD, CANNOT_BE_TOLD = VERDICTS
+CS = (0.0, 0.3, 0.8)
+KEEP = (8, 16, 24)
+EFFECTS = pytest.mark.parametrize(
+    ("effect", "expected"), [(1, HOLDS), (-1, DOES_NOT_HOLD), (0, CANNOT_BE_TOLD)]
+)
+
+
+# --- Tables with known effects --------------------------------------------------------------------
+
+
+def make_outcomes(gains, images=300, models=("clip", "laclip")):
+    """A first model, and others that are right on a share `gains[dataset]` more of the images.
+
+    Beside that they gain and lose 1% of the images; silhouettes differ as accuracies do.
+    """
+    generator, outcomes = np.random.default_rng(0), {}
+    for model, dataset in itertools.product(models, gains):
+        if model == models[0]:
+            correct = generator.permutation(images) % 2 == 0
+            outcomes[model, dataset] = PerImage(correct, generator.normal(0.1, 0.2, images))
+            continue
+        first, gain = outcomes[models[0], dataset], gains[dataset]
+        correct = first.accuracy.copy()
+        for value in (True, False):
+            others = generator.permutation(np.flatnonzero(first.accuracy != value))
+            share = 0.01 + max(gain if value else -gain, 0)
+            correct[others[: round(share * images)]] = value
+        noise = generator.normal(0, 0.05, images)
+        outcomes[model, dataset] = PerImage(correct, first.silhouette + gain + noise - noise.mean())
+    return outcomes
+
+
+def make_pruning(effect, spread, draws=9, models=("clip",), datasets=("shapes",)):
+    """Sweeps in which the purest order lies `effect` above the mean order, the least pure below.
+
+    Random orders spread evenly over +-`spread`.
+    """
+    deviations = np.linspace(-spread, spread, draws)
+    orders = [("high_purity", 0, effect), ("low_purity", 0, -effect)]
+    orders += [("random", draw, deviation) for draw, deviation in enumerate(deviations)]
+    rows = []
+    for model, dataset in itertools.product(models, datasets):
+        place = {"model": model, "dataset": dataset}
+        full = {"strategy": "full", "kept": 32, "draw": 0, "accuracy": 0.9, "silhouette": 0.9}
+        rows.append(place | full)
+        for (strategy, draw, deviation), kept in itertools.product(orders, KEEP):
+            value = 0.2 + kept / 100 + deviation
+            order = {"strategy": strategy, "kept": kept, "draw": draw}
+            rows.append(place | order | {"accuracy": value, "silhouette": value})
+    return pd.DataFrame(rows)
+
+
+def make_curves(slope, columns, noise=0.005, seeds=(0, 1, 2), models=("clip",), **place):
+    """Values on a line over Cs, each seed with a slope of its own; the pretrained level is absurd.
+
+    Args:
+        noise: the slopes of the seeds spread evenly over +-`noise`.
+    """
+    offsets = dict(zip(seeds, np.linspace(-noise, noise, len(seeds)), strict=True))
+    rows = []
+    for model in models:
+        rows.append({"model": model, "strategy": "pretrained", "cs": None, "seed": None} | place)
+        for seed, cs, strategy in itertools.product(seeds, CS, ("similar", "random")):
+            if cs > 0 or strategy == "similar":
+                name = strategy if cs else "none"
+                row = {"model": model, "strategy": name, "cs": cs, "seed": seed} | place
+                rows.append(row | dict.fromkeys(columns, 0.1 + (slope + offsets[seed]) * cs))
+    return pd.DataFrame(rows).fillna(dict.fromkeys(columns, 99.0))
+
+
+def make_cosines(slope, projections=("image", "text"), recipe="main", **settings):
+    parts = [
+        make_curves(slope, ["avg_abs_cos_sim"], projection=name, **settings) for name in projections
+    ]
+    return pd.concat(parts, ignore_index=True).assign(recipe=recipe)
+
+
+def make_accuracies(slope, datasets=("shapes", "colours"), **settings):
+    columns = ["accuracy", "silhouette"]
+    parts = [make_curves(slope, columns, dataset=name, **settings) for name in datasets]
+    return pd.concat(parts, ignore_index=True)
+
+
+def find(rows, claim, **place):
+    """The only row of a claim at a place; places that are not named are empty."""
+    places = dict.fromkeys(("model", "dataset", "strategy", "projection"), "") | place
+    found = [
+        row
+        for row in rows
+        if claim in row["claim"] and all(row[key] == value for key, value in places.items())
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+# --- Experiment 1 ---------------------------------------------------------------------------------
+
+
+@EFFECTS
+@pytest.mark.parametrize(("claim", "scale"), [("accuracy", 100), ("silhouette", 1)])
+def test_comparison(claim, scale, effect, expected):
+    rows = judge_comparison(make_outcomes({"shapes": 0.1 * effect, "colours": 0.1 * effect}))
+    for dataset in ("", "shapes", "colours"):
+        row = find(rows, claim, model="laclip", dataset=dataset)
+        assert row["effect"] == pytest.approx(0.1 * scale * effect, abs=1e-9)
+        assert row["verdict"] == expected
+        assert row["variation"] == "images"
+
+
+def test_comparison_pairs_by_image():
+    outcomes = make_outcomes({"shapes": 0.04})
+    paired = find(judge_comparison(outcomes), "accuracy", model="laclip", dataset="shapes")
+    shuffle = np.random.default_rng(1).permutation(300)
+    model = outcomes["laclip", "shapes"]
+    shuffled = {("laclip", "shapes"): PerImage(*(values[shuffle] for values in model))}
+    unpaired = find(
+        judge_comparison(outcomes | shuffled), "accuracy", model="laclip", dataset="shapes"
+    )
+    assert paired["effect"] == pytest.approx(unpaired["effect"], abs=1e-9)
+    assert (paired["verdict"], unpaired["verdict"]) == (HOLDS, CANNOT_BE_TOLD)
+
+
+def test_comparison_weighs_datasets_equally_whatever_their_size():
+    outcomes = make_outcomes({"small": 0.3}, images=100) | make_outcomes({"large": 0.1}, images=900)
+    places = itertools.product(("clip", "laclip"), ("small", "large"))
+    rows = judge_comparison({place: outcomes[place] for place in places})
+    assert find(rows, "accuracy", model="laclip")["effect"] == pytest.approx(20)
+
+
+def test_one_model_is_compared_with_nothing():
+    assert judge_comparison(make_outcomes({"shapes": 0.1}, models=("clip",))) == []
+
+
+# --- Experiment 2 ---------------------------------------------------------------------------------
+
+# the least pure order lies as far below the mean as the purest above: twice the effect, and spread
+AGAINST = pytest.mark.parametrize(("other", "factor"), [("random ones", 1), ("least pure ones", 2)])
+
+
+@EFFECTS
+@AGAINST
+def test_pruning(other, factor, effect, expected):
+    rows = judge_pruning(make_pruning(0.1 * effect, spread=0.02))
+    row = find(rows, f"keep more accuracy than {other}", model="clip")
+    assert row["effect"] == pytest.approx(10 * factor * effect, abs=1e-9)
+    assert row["verdict"] == expected
+    assert row["variation"] == "neuron orders"
+
+
+@AGAINST
+def test_pruning_intervals_widen_with_the_spread_of_random_orders(other, factor):
+    rows = [
+        find(judge_pruning(make_pruning(0.1, spread)), f"keep more silhouette than {other}")
+        for spread in (0.02, 0.04, 0.2)
+    ]
+    halves = [(row["high"] - row["low"]) / 2 for row in rows]
+    # Student's interval for one more draw, of nine draws that are evenly spread
+    deviation = np.linspace(-0.02, 0.02, 9).std(ddof=1)
+    expected = factor * t.ppf(0.975, 8) * deviation * np.sqrt(1 + 1 / 9)
+    assert halves == pytest.approx([expected, 2 * expected, 10 * expected])
+    assert [row["verdict"] for row in rows] == [HOLDS, HOLDS, CANNOT_BE_TOLD]
+
+
+def test_pruning_orders_vary_together_over_datasets():
+    """A draw is one order on every dataset: where datasets disagree on it, the mean is calm."""
+    agreeing = make_pruning(0.1, spread=0.1, datasets=("shapes", "colours"))
+    opposed = agreeing.copy()
+    turned = (opposed["dataset"] == "colours") & (opposed["strategy"] == "random")
+    opposed.loc[turned, "draw"] = 8 - opposed.loc[turned, "draw"]
+    claim = "accuracy than random ones"
+    one = find(judge_pruning(agreeing), claim, model="clip", dataset="shapes")
+    mean = find(judge_pruning(agreeing), claim, model="clip")
+    calm = find(judge_pruning(opposed), claim, model="clip")
+    assert mean["high"] - mean["low"] == pytest.approx(one["high"] - one["low"])
+    assert calm["high"] - calm["low"] == pytest.approx(0, abs=1e-9)
+
+
+def test_pruning_against_a_single_random_order_cannot_be_told():
+    row = find(judge_pruning(make_pruning(0.1, spread=0.02, draws=1)), "accuracy than random ones")
+    assert row["verdict"] == CANNOT_BE_TOLD
+
+
+# --- Experiment 3 ---------------------------------------------------------------------------------
+
+
+@EFFECTS
+@pytest.mark.parametrize("model", ["", "clip"])
+def test_cosines(effect, expected, model):
+    rows = judge_cosines(make_cosines(0.05 * effect, models=("clip", "laclip")))
+    place = {"model": model, "strategy": "random", "projection": "text"}
+    slope = find(rows, "grows with Cs", **place)
+    assert slope["effect"] == pytest.approx(0.05 * effect, abs=1e-9)
+    change = find(rows, "is higher at Cs 0.8 than at 0", **place)
+    assert change["effect"] == pytest.approx(40 * effect, abs=1e-9)
+    assert slope["verdict"] == change["verdict"] == expected
+    assert slope["variation"] == change["variation"] == "seeds"
+
+
+@EFFECTS
+@pytest.mark.parametrize(("model", "dataset"), [("", ""), ("clip", ""), ("clip", "shapes")])
+def test_downstream_is_claimed_to_fall(effect, expected, model, dataset):
+    place = {"model": model, "strategy": "similar", "dataset": dataset}
+    row = find(judge_downstream(make_accuracies(-0.05 * effect)), "accuracy falls with Cs", **place)
+    assert row["effect"] == pytest.approx(-5 * effect, abs=1e-9)
+    assert row["verdict"] == expected
+
+
+def test_strategies_are_judged_apart():
+    table = make_cosines(0.05)
+    table.loc[table["strategy"] == "random", "avg_abs_cos_sim"] = 0.1 - 0.05 * table["cs"]
+    rows = judge_cosines(table)
+    verdicts = {
+        strategy: find(rows, "grows", strategy=strategy, projection="image")["verdict"]
+        for strategy in ("similar", "random")
+    }
+    assert verdicts == {"similar": HOLDS, "random": DOES_NOT_HOLD}
+    assert {row["strategy"] for row in rows} == set(verdicts)
+
+
+def test_the_control_is_part_of_the_slope_and_the_pretrained_model_is_not():
+    table, place = make_cosines(0.05), {"strategy": "similar", "projection": "image"}
+    slope = find(judge_cosines(table), "grows", **place)
+    assert slope["verdict"] == HOLDS
+    assert find(judge_cosines(table[table["strategy"] != "pretrained"]), "grows", **place) == slope
+    table.loc[table["strategy"] == "none", "avg_abs_cos_sim"] += 0.1
+    raised = find(judge_cosines(table), "grows", **place)
+    assert raised["effect"] == pytest.approx(0.05 + np.polyfit(CS, [0.1, 0, 0], 1)[0])
+
+
+def test_a_single_seed_cannot_be_told():
+    rows = judge_cosines(make_cosines(0.5, seeds=(0,))) + judge_downstream(
+        make_accuracies(-0.5, seeds=(0,))
+    )
+    assert {row["verdict"] for row in rows} == {CANNOT_BE_TOLD}
+
+
+def test_a_seed_that_lacks_a_cs_is_left_out():
+    table = make_cosines(0.05, seeds=(0, 1, 2, 3))
+    lacking = table[(table["seed"] != 3) | (table["cs"] != 0.8)]
+    expected = judge_cosines(table[table["seed"] != 3])
+    assert judge_cosines(lacking) == expected
+
+
+# --- All claims -----------------------------------------------------------------------------------
+
+
+def judge_all(models=("clip", "laclip"), datasets=("shapes", "colours"), **changed):
+    """Claims and the table of recipes; every effect holds but for the tables that are given."""
+    others = make_cosines(0, recipe="short", models=models).assign(lr=1e-4, epochs=3)
+    tables = {
+        "per_image": make_outcomes(dict.fromkeys(datasets, 0.1), models=models),
+        "pruning": make_pruning(0.1, 0.02, models=models, datasets=datasets),
+        "misalignment": make_cosines(0.05, models=models).drop(columns="recipe"),
+        "misalignment_accuracy": make_accuracies(-0.05, datasets, models=models),
+        "sensitivity": pd.concat(
+            [make_cosines(0.05, models=models).assign(lr=1e-3, epochs=10), others]
+        ),
+    }
+    tables |= changed
+    return judge(**tables), tables["sensitivity"]
+
+
+def test_headlines_are_the_means_of_the_main_recipe():
+    claims, _ = judge_all()
+    headlines = select_headlines(claims)
+    # measures; measures and contrasts; (projections and claims, and measures) for each strategy
+    assert headlines["experiment"].value_counts().to_dict() == {1: 2, 2: 4, 3: 2 * (4 + 2)}
+    assert set(headlines["recipe"]) == {"main"}
+    assert set(headlines["dataset"]) == {""}
+    assert set(headlines.loc[headlines["experiment"] > 1, "model"]) == {""}
+    assert set(headlines["verdict"]) == {HOLDS}
+    assert not headlines.duplicated(["claim", "projection", "strategy"]).any()
+    assert set(claims.loc[claims["published"] != "", "claim"]) <= set(headlines["claim"])
+
+
+def test_cases_are_counted_by_verdict():
+    models, datasets = ("clip", "laclip"), ("shapes", "colours")
+    mixed = make_pruning(0.1, 0.02, models=models, datasets=datasets)
+    is_first = (mixed["model"] == "clip") & (mixed["dataset"] == "shapes")
+    claims, _ = judge_all(
+        per_image=make_outcomes({"shapes": 0.1, "colours": -0.1}),
+        pruning=pd.concat([make_pruning(-0.1, 0.02), mixed[~is_first]]),
+    )
+    counts = {1: set(), 2: set(), 3: set()}
+    for row in select_headlines(claims).to_dict("records"):
+        found = count_cases(claims, row)
+        assert tuple(found) == VERDICTS
+        counts[row["experiment"]].add(tuple(found.values()))
+    # datasets; models and datasets; models
+    assert counts == {1: {(1, 1, 0)}, 2: {(3, 1, 0)}, 3: {(2, 0, 0)}}
+
+
+def test_recipes_are_judged_apart():
+    claims, _ = judge_all()
+    short = claims[claims["recipe"] == "short"]
+    assert set(short["verdict"]) == {CANNOT_BE_TOLD}
+    assert short["scope"].str.endswith("recipe short").all()
+    assert len(short) == claims["claim"].isin(short["claim"]).sum() / 2
+
+
+# --- The page -------------------------------------------------------------------------------------
+
+ODD_NAMES = (
+    "<script>alert(1)</script>",
+    "*x*",
+    "`y`_",
+    "|z|",
+    "a_",
+    r"\b",
+    "http://x.y",
+    ".. raw::",
+)
+
+
+class PageParser(HTMLParser):
+    """Collects the tags of a page, its text, and its tables as rows of cells."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.tables, self.cell = set(), "", [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(" ".join(self.cell.split()))
+
+    def handle_data(self, data):
+        self.text += data
+        self.cell += data
+
+
+def publish(text):
+    """The body of the text as HTML; what docutils has to say about it is an error."""
+    complaints = io.StringIO()
+    settings = {"report_level": 1, "warning_stream": complaints, "stylesheet_path": ""}
+    html = publish_string(text, writer="html5", settings_overrides=settings).decode()
+    assert complaints.getvalue() == ""
+    return PageParser(re.search(r"<body.*</body>", html, re.DOTALL)[0])
+
+
+@pytest.mark.parametrize("kind", ["glyphs", "webdataset"])
+def test_page_says_built_in_of_drawn_corpora_only(kind):
+    page = publish(format_page(*judge_all(), kind))
+    assert ("Built in:" in page.text) == (kind == "glyphs")
+
+
+def test_page_without_a_comparison_says_nothing_of_it():
+    page = publish(format_page(*judge_all(models=("clip",)), "glyphs"))
+    assert "Built in:" not in page.text
+    assert "bootstrap" not in page.text
+
+
+def test_every_verdict_on_the_page_is_one_of_three():
+    falling = make_cosines(-0.05, models=("clip", "laclip")).drop(columns="recipe")
+    claims, sensitivity = judge_all(misalignment=falling)
+    page = publish(format_page(claims, sensitivity, "glyphs"))
+    *headlines, grid = page.tables
+    verdicts = [row[table[0].index("Verdict")] for table in headlines for row in table[1:]]
+    assert verdicts == select_headlines(claims)["verdict"].tolist()
+    assert set(verdicts) == {HOLDS, DOES_NOT_HOLD}
+    for row in grid[1:]:
+        is_main = row[0] == "lr 0.001, 10 epochs"
+        expected = DOES_NOT_HOLD if is_main else CANNOT_BE_TOLD
+        assert all(cell.startswith(expected) for cell in row[2:])
+
+
+def test_names_are_shown_as_they_are():
+    plain = publish(format_page(*judge_all(), "glyphs"))
+    page = publish(format_page(*judge_all(models=ODD_NAMES, datasets=ODD_NAMES[:2]), "glyphs"))
+    text = " ".join(page.text.split())
+    assert f"accuracy exceeds that of {ODD_NAMES[0]}" in text
+    for name in ODD_NAMES[1:]:
+        assert f"{name}, mean over datasets" in text
+        assert f"{name}, similar" in page.tables[-1][0]
+    assert page.tags == plain.tags
+
+
+@pytest.mark.parametrize("text", [*ODD_NAMES, "a\nb", "x  y ", "- item", "1. item", "ümlaut — ✓"])
+def test_escaped_text_is_one_plain_paragraph(text):
+    page = publish(escape(text))
+    assert page.text.strip() == " ".join(text.split())
+    assert page.tags == publish("plain").tags
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (12.34, "+12.3"),
+        (-0.01234, "-0.0123"),
+        (0.0, "+0.00"),
+        (1234.5, "+1234"),
+        (0.09999, "+0.100"),
+        (9.9999, "+10.0"),
+        (-0.00001, "+0.0000"),
+        (np.nan, "unknown"),
+    ],
+)
+def test_numbers_have_three_digits_that_count(value, expected):
+    assert format_number(value) == expected
+
+
+def test_intervals_have_the_digits_of_their_estimate():
+    assert format_interval(-1.0, 25.678, 12.34) == "[-1.0, +25.7]"
+    assert format_interval(np.nan, np.nan, 1.0) == "(no interval)"

@@ -1,0 +1,56 @@
+"""The embedded study as `make run` left it: learned what it should, measured all that it should."""
+
+import math
+
+import pytest
+
+from lib.frames import read_frame
+
+pytestmark = pytest.mark.embedded
+
+
+@pytest.fixture(scope="module")
+def tables(root):
+    folder = root / "results/tables"
+    if not (folder / "claims.csv").exists():
+        pytest.skip("the embedded study has not been run: `make run`")
+    return {path.stem: read_frame(path) for path in folder.glob("*.csv")}
+
+
+def test_laclip_is_at_least_three_times_as_good_as_chance_on_every_task(tables):
+    table = tables["clip_vs_laclip"].set_index(["model", "dataset"]).loc["laclip"]
+    assert len(table) == 6
+    assert (table["accuracy"] >= 3 / table["n_classes"]).all()
+
+
+def test_the_swaps_reach_their_rates(tables):
+    table = tables["captions"]
+    assert set(table["seed"]) == {0, 1, 2}
+    assert set(table["strategy"]) == {"similar", "random"}
+    assert table["effective_cs"].to_numpy() == pytest.approx(table["cs"].to_numpy(), abs=1e-3)
+
+
+def test_pruning_has_every_order_and_every_number_of_neurons(tables):
+    counts = tables["pruning"].groupby(["model", "dataset", "strategy"]).size().unstack()
+    assert len(counts) == 2 * 6
+    assert (counts["full"] == 1).all()
+    assert (counts["random"] >= 10 * counts["high_purity"]).all()
+    assert (counts["high_purity"] == counts["low_purity"]).all()
+
+
+def test_pretrained_model_and_control_stand_beside_every_cs(tables):
+    table = tables["misalignment"]
+    for _, rows in table.groupby(["model", "projection"]):
+        counts = rows["strategy"].value_counts()
+        assert counts.to_dict() == {"pretrained": 1, "none": 3, "similar": 12, "random": 12}
+
+
+def test_every_verdict_follows_from_its_interval(tables):
+    claims = tables["claims"]
+    assert set(claims["experiment"]) == {1, 2, 3}
+    for row in claims.to_dict("records"):
+        falls = "falls" in row["claim"]
+        low, high = (-row["high"], -row["low"]) if falls else (row["low"], row["high"])
+        assert not math.isnan(low), row
+        expected = "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
+        assert row["verdict"] == expected, row

@@ -1,0 +1,307 @@
+"""Figures from small and from full tables: what is drawn, where it lies, and the bytes saved."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from lib.figure_accuracy import draw_accuracy
+from lib.figure_comparison import draw_comparison
+from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
+from lib.figure_gallery import Scene, choose_rows, draw_gallery
+from lib.figure_histograms import LabelledHead, draw_histograms
+from lib.figure_pruning import draw_pruning
+from lib.figure_purity import draw_purity
+from lib.figure_sensitivity import draw_sensitivity
+from lib.figures import BLACK, model_styles, save_figure
+from lib.heads import Head
+
+PROJECTIONS = ("image", "text")
+BASELINES = {"image": 0.07, "text": 0.2}
+
+
+@dataclass
+class Study:
+    """Made-up results of a study of some size, and its figures, by name."""
+
+    models: list
+    datasets: list
+    strategies: list
+    cs: list
+    seeds: list
+    recipes: list
+
+    def draw(self, name):
+        """The figure of that name; the same one at each call."""
+        self.random = np.random.default_rng(0)
+        return getattr(self, name)()
+
+    def comparison(self):
+        rows = []
+        for model, dataset in itertools.product(self.models, self.datasets):
+            share = self.random.uniform(0.1, 0.9)
+            measures = {"accuracy": share, "accuracy_low": share - 0.02, "n_classes": 10}
+            measures |= {"accuracy_high": share + 0.02, "silhouette": share / 4 - 0.05}
+            rows.append({"model": model, "dataset": dataset} | measures)
+        return draw_comparison(pd.DataFrame(rows))
+
+    def pruning(self):
+        draws = 5 if len(self.seeds) > 1 else 1
+        orders = [("high_purity", 0), ("low_purity", 0), *(("random", i) for i in range(draws))]
+        rows = [[model, "full", 128, 0, 0.9, 0.3] for model in self.models]
+        for model, kept, order in itertools.product(self.models, range(16, 128, 8), orders):
+            noise = self.random.uniform(-0.1, 0.1)
+            rows.append([model, *order, kept, 0.6 + kept / 500 + noise, kept / 500 + noise])
+        columns = ["model", "strategy", "draw", "kept", "accuracy", "silhouette"]
+        return draw_pruning(pd.DataFrame(rows, columns=columns))
+
+    def heads(self):
+        """Model, strategy, Cs and seed of every head of the study."""
+        for model in self.models:
+            yield model, "pretrained", None, None
+            for seed in self.seeds:
+                yield model, "none", 0.0, seed
+                for strategy, cs in itertools.product(self.strategies, self.cs):
+                    yield model, strategy, cs, seed
+
+    def curves(self, column, places):
+        """A row for each head and place, and values that rise with Cs."""
+        rows = [(*head, place) for head, place in itertools.product(self.heads(), places)]
+        table = pd.DataFrame(rows, columns=["model", "strategy", "cs", "seed", column])
+        rising = 0.2 + 0.1 * table["cs"].astype(float).fillna(0)
+        return table, rising + self.random.normal(0, 0.01, len(table))
+
+    def misalignment(self):
+        table, values = self.curves("projection", PROJECTIONS)
+        baselines = table["projection"].map(BASELINES)
+        return table.assign(avg_abs_cos_sim=values, random_baseline=baselines)
+
+    def purity(self):
+        return draw_purity(self.misalignment())
+
+    def accuracy(self):
+        table, values = self.curves("dataset", self.datasets)
+        return draw_accuracy(table.assign(accuracy=values, silhouette=values - 0.3))
+
+    def sensitivity(self):
+        parts = []
+        for number, recipe in enumerate(self.recipes):
+            table = self.misalignment().assign(recipe=recipe, lr=10.0 ** -(number + 2), epochs=10)
+            parts.append(table[table["strategy"] != "pretrained"])
+        return draw_sensitivity(pd.concat(parts))
+
+    def histograms(self):
+        heads = (head for head in self.heads() if head[0] == self.models[0])
+        return draw_histograms(
+            [
+                LabelledHead(strategy, cs, Head(*self.random.normal(size=(2, 40, 24)), 0.0))
+                for _, strategy, cs, seed in heads
+                if seed in (None, self.seeds[0])
+            ]
+        )
+
+    def embeddings(self):
+        classes = [*self.datasets, "another class"]
+        labels = np.arange(90) % len(classes)
+        rows = self.random.normal(size=(len(self.models), 90, 8)) + 2 * np.eye(8)[labels]
+        models = [Embedded(model, each) for model, each in zip(self.models, rows, strict=True)]
+        return draw_embeddings(models, labels, classes)
+
+    def gallery(self):
+        image = Image.fromarray(self.random.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+        captions = [f"a white {name} on a dotted background, drawn twice" for name in self.datasets]
+        rewrites = captions if len(self.seeds) > 1 else [None] * len(captions)
+        scenes = zip(captions, rewrites, captions[1:] + captions[:1], strict=True)
+        return draw_gallery([Scene(image, *texts) for texts in scenes])
+
+
+NAMES = (
+    "accuracy",
+    "comparison",
+    "embeddings",
+    "gallery",
+    "histograms",
+    "pruning",
+    "purity",
+    "sensitivity",
+)
+MINIMAL = Study(["clip"], ["digits"], ["similar"], [0.3], [0], ["main"])
+FULL = Study(
+    ["clip", "laclip"],
+    ["digits", "shapes", "glyphs", "colours", "backgrounds", "colour_glyphs"],
+    ["similar", "random"],
+    [0.1, 0.3, 0.5, 0.8],
+    [0, 1, 2],
+    ["main", "short", "slow", "short_slow"],
+)
+MORE_MODELS = replace(FULL, models=["clip", "laclip", "rewritten"])
+ODD = Study(["_a$b$"], ["c_d$e_f$", r"$\frac$", "<i>g</i>"], ["$h"], [0.3], [0, 1], ["main"])
+
+SIZES = {"minimal": MINIMAL, "full": FULL, "more_models": MORE_MODELS}
+every_figure = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(scope="module", params=itertools.product(SIZES, NAMES), ids="-".join)
+def figure(request):
+    """Each figure of studies of several sizes."""
+    size, name = request.param
+    return SIZES[size].draw(name)
+
+
+def render(figure):
+    """Draw a figure on a canvas; the texts that were drawn, each once."""
+    texts, draw_text = {}, Text.draw
+
+    def draw(text, renderer):
+        if text.get_visible() and text.get_text():
+            texts[id(text)] = text
+        return draw_text(text, renderer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", draw)
+        FigureCanvasAgg(figure).draw()
+    return list(texts.values())
+
+
+def visible_axes(figure):
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+# --- All figures ----------------------------------------------------------------------------------
+
+
+def test_all_panels_have_content(figure):
+    assert visible_axes(figure)
+    assert all(axes.has_data() for axes in visible_axes(figure))
+
+
+def test_numbers_on_axes_have_a_name(figure):
+    for axes in visible_axes(figure):
+        if axes.axison and axes.xaxis.get_tick_params()["labelbottom"]:
+            assert axes.get_xlabel()
+        if axes.axison and axes.get_subplotspec().is_first_col():
+            ticks = [label.get_text() for label in axes.get_yticklabels()]
+            assert axes.get_ylabel() or set(ticks) <= set(FULL.datasets)
+
+
+def test_texts_lie_on_the_page_and_legends_beside_the_panels(figure):
+    texts, renderer = render(figure), figure.canvas.get_renderer()
+    page = figure.bbox.padded(0.5)
+    for text in texts:
+        box = text.get_window_extent(renderer)
+        assert page.contains(*box.min) and page.contains(*box.max), text.get_text()
+    for legend, axes in itertools.product(figure.legends, visible_axes(figure)):
+        box = legend.get_window_extent(renderer)
+        assert not box.overlaps(axes.get_tightbbox(renderer)), axes.get_title()
+
+
+@every_figure
+def test_names_and_captions_are_shown_literally(name):
+    texts = [text for text in render(ODD.draw(name)) if set("$_<") & set(text.get_text())]
+    assert texts
+    assert not any(text.get_parse_math() for text in texts)
+    shown = " ".join(text.get_text() for text in texts)
+    expected = {
+        "histograms": ["$h"],
+        "gallery": ODD.datasets,
+        "comparison": [*ODD.models, *ODD.datasets],
+        "accuracy": [*ODD.models, *ODD.datasets, "$h"],
+        "embeddings": [*ODD.models, *ODD.datasets],
+        "pruning": ODD.models,
+    }
+    assert all(words in shown for words in expected.get(name, [*ODD.models, "$h"]))
+
+
+@every_figure
+def test_same_results_same_bytes_whatever_the_users_settings(tmp_path, name):
+    save_figure(ODD.draw(name), tmp_path / "1.png", tmp_path / "1.pdf")
+    with matplotlib.rc_context({"font.size": 20, "xtick.color": "red", "text.usetex": True}):
+        before = matplotlib.rcParams.copy()
+        save_figure(ODD.draw(name), tmp_path / "2.png", tmp_path / "2.pdf")
+        assert matplotlib.rcParams == before
+    for form in ("png", "pdf"):
+        assert (tmp_path / f"1.{form}").read_bytes() == (tmp_path / f"2.{form}").read_bytes()
+
+
+# --- Single figures -------------------------------------------------------------------------------
+
+
+def get_colour(line):
+    return to_hex(line.get_color()).upper()
+
+
+def test_purity_shows_means_pretrained_levels_and_the_random_baseline():
+    figure = FULL.draw("purity")
+    FULL.random = np.random.default_rng(0)
+    table, styles = FULL.misalignment(), model_styles(FULL.models)
+    places = itertools.product(PROJECTIONS, FULL.strategies)
+    for axes, (projection, strategy) in zip(figure.axes, places, strict=True):
+        through = axes.get_yaxis_transform()  # of lines that run through the whole panel
+        levels = {
+            (line.get_ydata()[0], get_colour(line))
+            for line in axes.lines
+            if line.get_transform() == through
+        }
+        expected = {(BASELINES[projection], BLACK)}
+        for model, style in styles.items():
+            rows = table[(table["projection"] == projection) & (table["model"] == model)]
+            values = rows.set_index("strategy")["avg_abs_cos_sim"]
+            expected.add((values["pretrained"], style.colour))
+            curve = next(line for line in axes.lines if get_colour(line) == style.colour)
+            means = rows[rows["strategy"].isin(["none", strategy])].groupby("cs")
+            assert curve.get_ydata() == pytest.approx(means["avg_abs_cos_sim"].mean().to_numpy())
+        assert levels == expected
+
+
+def test_a_single_seed_has_no_bars():
+    assert all(axes.containers for axes in FULL.draw("purity").axes)
+    assert not any(axes.containers for axes in MINIMAL.draw("purity").axes)
+
+
+def test_pruning_without_rows_is_an_error():
+    with pytest.raises(ValueError, match="no pruning sweeps"):
+        draw_pruning(pd.DataFrame(columns=["model"]))
+
+
+def test_embeddings_show_as_many_of_each_class():
+    """Also where labels go round, which a regular choice of rows would fall in step with."""
+    labels = np.arange(2000) % 10
+    rows = np.random.default_rng(0).normal(size=(2000, 4))
+    figure = draw_embeddings([Embedded("clip", rows)], labels, [str(n) for n in range(10)])
+    counts = Counter()
+    for points in figure.axes[0].collections:
+        counts[tuple(points.get_facecolor()[0])] += len(points.get_offsets())
+    assert set(counts.values()) == {125}
+    assert len(counts) == 8
+
+
+def test_principal_components_are_those_of_scikit_learn():
+    rows = np.random.default_rng(0).normal(size=(50, 6)) * [5, 1, 3, 1, 2, 1]
+    points, shares = principal_components(rows)
+    pca = PCA(2).fit(rows)
+    # the sign is free there; here the largest loading is positive
+    signs = [np.sign(axis[np.abs(axis).argmax()]) for axis in pca.components_]
+    assert points == pytest.approx(pca.transform(rows) * signs, abs=1e-9)
+    assert shares == pytest.approx(pca.explained_variance_ratio_)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ([0, 1, 0, 1, 1, 0, 0], [1, 3, 0, 2]),  # half and half
+        ([0, 0, 0, 1, 0, 0], [3, 0, 1, 2]),  # few that changed
+        ([1, 1, 1, 0, 1, 1], [0, 1, 2, 3]),  # few that did not
+        ([0, 1], [1, 0]),
+    ],
+)
+def test_gallery_shows_captions_that_changed_first(changed, expected):
+    assert choose_rows(np.array(changed, bool), count=4) == expected

@@ -1,0 +1,63 @@
+"""Logs of long work: what a line says, how often one comes, and what an error leaves behind."""
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from lib.progress import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until a test moves it: `clock.now += 10`."""
+
+    class Clock:
+        now = 0.0
+
+    monkeypatch.setattr("lib.progress.time.monotonic", lambda: Clock.now)
+    return Clock
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.INFO, logger="lib.progress")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("done_before", "line"),
+    [
+        (0, "pairs read: 1,500/6,000 pairs (25%), 50 pairs/s, 90 s left"),
+        (900, "pairs read: 2,400/6,000 pairs (40%), 50 pairs/s, 72 s left"),
+    ],
+)
+def test_a_line_tells_rate_and_time_left_of_this_process(clock, lines, done_before, line):
+    progress = Progress("pairs read", 6000, "pairs", done=done_before)
+    clock.now += 30
+    progress.advance(1500)
+    assert lines() == [line]
+
+
+def test_lines_come_at_most_once_per_interval_and_at_the_end(clock, lines):
+    progress = Progress("work", 10, "steps", interval=4.0)
+    for step in range(10):
+        clock.now += 1
+        progress.advance(1, f"loss {step}")
+    assert [line.partition(", loss ")[2] for line in lines()] == ["3", "7", "9"]
+
+
+def test_work_that_takes_no_time_has_a_line(clock, lines):
+    Progress("work", 3, "steps").advance(3)
+    assert lines()[0].endswith(" 0 s left")
+
+
+def test_an_error_leaves_its_traceback_in_the_log_and_on_stderr(tmp_path, root):
+    log = tmp_path / "rule.log"
+    code = f"from lib.progress import start_log; start_log({str(log)!r}); 1 / 0"
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE)
+    assert process.returncode == 1
+    for text in (log.read_text(), process.stderr.decode()):
+        assert "Traceback" in text
+        assert text.strip().endswith("ZeroDivisionError: division by zero")

@@ -1,0 +1,57 @@
+"""Prints what a finished study measured, in short, and where its report lies."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib.claims import PLACES, select_headlines
+from lib.claims_page import format_effect
+from lib.frames import read_frame
+from lib.tables import align_columns
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", type=Path, required=True, help="the study's configuration")
+    results = Path(yaml.safe_load(parser.parse_args().configfile.read_text())["results"])
+    print("\nZero-shot accuracy in %, and in brackets the cosine silhouette, before fine-tuning\n")
+    print(format_comparison(read_frame(results / "tables/clip_vs_laclip.csv")))
+    print("\nThe study's claims on this data (effect, 95% interval)\n")
+    print(format_claims(read_frame(results / "tables/claims.csv")))
+    print(f"\nTables and figures with captions: {results / 'report.html'}")
+
+
+def format_comparison(table: pd.DataFrame) -> str:
+    """A line a dataset, a column a model, chance last."""
+    models, datasets = table["model"].unique(), table["dataset"].unique()
+    cells = table.set_index(["model", "dataset"])
+    lines = [["", *models, "chance"]]
+    for dataset in datasets:
+        rows = [cells.loc[(model, dataset)] for model in models]
+        measured = [f"{100 * row['accuracy']:5.1f} ({row['silhouette']:+.3f})" for row in rows]
+        lines.append([dataset, *measured, f"{100 / rows[0]['n_classes']:5.1f}"])
+    return align_columns(lines)
+
+
+def format_claims(claims: pd.DataFrame) -> str:
+    """A line a claim, each a mean over all cases that it was asked of."""
+    headlines = select_headlines(claims.fillna(dict.fromkeys(PLACES, "")))
+    lines = [
+        [
+            row["verdict"],
+            f"{format_effect(row)} {row['unit']}",
+            row["variation"],
+            f"{row['claim']} ({row['scope']})",
+        ]
+        for row in headlines.to_dict("records")
+    ]
+    return align_columns(lines)
+
+
+if __name__ == "__main__":
+    main()
