@@ -227,8 +227,9 @@ def replace_head(weights: dict[str, torch.Tensor], head: Head) -> dict[str, torc
 
 def write_checkpoint(path: str | Path, state: dict[str, torch.Tensor], epoch: int) -> None:
     """Write a whole state dict as the original does: a torch file {epoch, state_dict}."""
-    with atomic_path(path) as temporary:
-        torch.save({"epoch": epoch, "state_dict": state}, temporary)
+    # through a stream: torch writes the name of a path into the file
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        torch.save({"epoch": epoch, "state_dict": state}, stream)
 
 
 def _finite(loss: torch.Tensor, epoch: int, step: int) -> float:

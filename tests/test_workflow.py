@@ -47,10 +47,15 @@ def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
     return result
 
 
-def plan(folder, config="config/tiny.yaml"):
+def dry_run(folder, *arguments, config="config/tiny.yaml"):
+    """What a dry run prints: the statistics of the jobs, and the reason of each."""
+    result = snakemake(folder, "-n", *arguments, config=config)
+    return result.stdout + result.stderr
+
+
+def plan(folder, *arguments, config="config/tiny.yaml"):
     """Jobs that a dry run plans: rule name to count."""
-    result = snakemake(folder, "-n", config=config)
-    output = result.stdout + result.stderr
+    output = dry_run(folder, *arguments, config=config)
     statistics = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
     if statistics is None:
         assert "Nothing to be done" in output, output
@@ -229,7 +234,7 @@ def test_the_same_seeds_give_the_same_bytes(study, tmp_path):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     # two studies in one checkout: neither has made the other's results stale
     assert plan(study) == {}
-    assert plan(study, "config/again.yaml") == {}
+    assert plan(study, config="config/again.yaml") == {}
 
 
 # --- What reruns ----------------------------------------------------------------------------------
@@ -263,6 +268,12 @@ def test_the_meaning_of_a_script_reruns_its_rule_and_what_follows(study, change)
 
 def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change):
     change("lib/purity.py", "cosines = np.clip(", "cosines = 1.0 * np.clip(")
+    output = dry_run(study)
+    reasons = set(re.findall(r"^Reason: (.*?):", output, re.MULTILINE))
+    assert reasons == {
+        "Params have changed since last execution",
+        "Input files updated by another job",
+    }
     planned = set(plan(study))
     assert {"measure_purity", "judge_claims", "plot_purity", "plot_sensitivity"} <= planned
     assert not planned & {
@@ -329,23 +340,24 @@ def test_one_more_dataset_reruns_its_features_and_evaluations(study, change):
 
 
 def test_the_style_of_a_figure_reruns_that_figure(study, change):
-    change("lib/figure_purity.py", "\ndef ", "\nUNUSED = 1\n\n\ndef ")
+    change("lib/figure_purity.py", "\n@styled", "\nUNUSED = 1\n\n\n@styled")
     assert plan(study) == {"plot_purity": 1}
 
 
-def test_cores_and_resources_rerun_nothing(study, change):
+def test_cores_profiles_and_resources_rerun_nothing(study, change):
     change("workflow/rules/models.smk", "mem_mb=3000", "mem_mb=3001")
-    assert plan(study) == {}
+    shutil.copytree(study / "profiles/default", study / "profiles/other", dirs_exist_ok=True)
+    change("profiles/other/config.yaml", "show-failed-logs: true", "show-failed-logs: false")
+    assert plan(study, "--cores", "1", "--workflow-profile", "profiles/other") == {}
 
 
 # --- Isolation, bad input, kills ------------------------------------------------------------------
 
 
 def test_another_study_plans_no_job_of_the_default(study):
-    output = snakemake(study, "-n", "--forceall").stdout
-    outputs = re.findall(r"^    output: (.*)$", output, re.MULTILINE)
-    paths = [path for line in outputs for path in line.split(", ")]
-    assert len(paths) > 100
+    _, *rows = snakemake(study, "--summary").stdout.splitlines()
+    paths = [row.split("\t")[0] for row in rows]
+    assert len(paths) > 200
     assert all(path.startswith("results/tiny/") for path in paths)
 
 
