@@ -32,7 +32,9 @@ seeds). Other pretraining runs are not covered.""",
 BUILT_IN = """\
 **Built in:** this corpus is drawn, and its rewrites are cleaner than its raw captions. That a model
 pretrained with rewrites does better is a property of these data: here, experiment 1 shows that the
-instrument works, and is no evidence for the claim."""
+instrument works, and is no evidence for the claim. Captions are short and made of few words, so the
+most similar one often says the same in other words: swaps among similar captions do less harm than
+they would among captions of the web."""
 GRID = """\
 Experiment 3 under other recipes of fine-tuning: does mean \\|cos\\| grow with Cs? Slope per unit of
 Cs, with its 95% interval over seeds; the main recipe in bold."""
