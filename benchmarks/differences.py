@@ -7,12 +7,14 @@ Each row does one thing in the original's way and all else in ours.
 
 import logging
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import yaml
+from sklearn.metrics import silhouette_score as sklearn_silhouette
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,14 +23,17 @@ from lib.captions import find_neighbours, swap, token_words
 from lib.config import read_architecture
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
+from lib.feature_store import read_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.finetune import Pairs, Recipe, finetune, select_pairs
 from lib.frames import read_frame
 from lib.heads import Head, read_heads
 from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
 from lib.pretrain import CLIP_MEAN, CLIP_STD
-from lib.purity import measure, neuron_cosines
-from lib.zeroshot import evaluate
+from lib.pruning import high_purity_order, sweep_accuracy
+from lib.purity import measure, neuron_cosines, neuron_scores
+from lib.silhouette import silhouette_score
+from lib.zeroshot import class_embeddings, embed, evaluate, evaluate_embeddings
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "laclip"
@@ -61,6 +66,7 @@ def main() -> None:
     study = Study(config, ROOT / config["results"], ROOT / config["data"])
     head = read_heads(study.results / f"heads/{MODEL}/pretrained.safetensors")["pretrained"]
     rows = [
+        *compare_times(study, head),
         *compare_purity(head.image_projection),
         *compare_preprocessing(study, head),
         *compare_random_towers(study),
@@ -72,6 +78,62 @@ def main() -> None:
     path = ROOT / "docs/differences.md"
     write_text(path, replace_between("measured", "\n".join(lines), path.read_text()))
     print("\n".join(lines))
+
+
+def compare_times(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
+    """The same numbers by way of the caches and closed forms, and by way of the plain procedure."""
+    dataset = study.config["datasets"][0]["name"]
+    features = read_dataset_features(
+        study.data / f"features/{MODEL}/datasets/{dataset}.safetensors"
+    )
+    embeddings = embed(features.images, head.image_projection)
+    classes = class_embeddings(features.texts, head.text_projection)
+    labels, keep = features.labels, study.config["pruning"]["keep"]
+    order = high_purity_order(neuron_scores(head))
+    yield (
+        f"time of a silhouette ({len(labels):,} images): closed form, or the matrix of distances",
+        _milliseconds(lambda: silhouette_score(embeddings, labels)),
+        _milliseconds(lambda: sklearn_silhouette(embeddings, labels, metric="cosine")),
+    )
+
+    def evaluate_masked() -> None:
+        for k in keep:
+            masked = np.zeros_like(embeddings)
+            masked[:, order[:k]] = embeddings[:, order[:k]]
+            evaluate_embeddings(masked, labels, classes)
+
+    yield (
+        f"time of the accuracies of {len(keep)} k: one pass, or each k evaluated afresh (images "
+        "embedded already)",
+        _milliseconds(lambda: sweep_accuracy(embeddings, labels, classes, order, keep)),
+        _milliseconds(evaluate_masked),
+    )
+    table, architecture = study.captions(), study.architecture()
+    folder = study.data / f"features/{MODEL}/{study.config['corpus']['name']}"
+    images, texts = (np.load(folder / f"{name}.npy") for name in ("images", "texts"))
+    train, validation = (
+        _aligned_pairs(images, texts, table.captions, table.rows(split))
+        for split in ("train", "validation")
+    )
+    settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
+    recipe = Recipe(**settings | {"epochs": 1, "warmup_epochs": 0})
+    cached = _seconds(lambda: finetune(head, train, validation, recipe, seed=0))
+    towers, _ = split_head(
+        load_model(study.data / f"models/{MODEL}/weights.safetensors", architecture)
+    )
+
+    def encode() -> None:
+        transform, tokenize = get_transform(architecture), get_tokenizer(architecture)
+        pictures = (image for _, image in iterate_images(study.shards()))
+        extract_images(towers, pictures, transform, BATCH, "cpu")
+        extract_texts(towers, tokenize, table.captions, BATCH, "cpu")
+
+    yield (
+        f"time of an epoch of fine-tuning ({len(train.texts):,} pairs): on cached features, or "
+        "with the frozen towers run in it",
+        f"{cached:.1f} s",
+        f"{cached + _seconds(encode):.1f} s",
+    )
 
 
 def compare_purity(projection: np.ndarray) -> Iterator[tuple[str, str, str]]:
@@ -185,6 +247,16 @@ def compare_identical_swaps(study: Study) -> Iterator[tuple[str, str, str]]:
             "excluded, or not",
             *(f"{rate:.4f}" for rate in rates),
         )
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _milliseconds(action: Callable[[], object]) -> str:
+    return f"{1000 * _seconds(action):.0f} ms"
 
 
 def _aligned_pairs(images: np.ndarray, texts: np.ndarray, captions: list, rows) -> Pairs:

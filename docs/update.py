@@ -68,11 +68,19 @@ def format_reference(schemas: Path) -> str:
 def walk(node: dict, schema: dict, path: str = "") -> Iterator[tuple[str, str, str]]:
     """Key, allowed values and meaning of everything below a node of the schema."""
     for name, child in node.get("properties", {}).items():
+        if child is True:  # described with all kinds
+            continue
         child = resolve(child, schema)
         key = f"{path}{name}"
         yield key, describe(child, schema), " ".join(child.get("description", "").split())
         yield from walk(child, schema, f"{key}.")
         yield from walk(resolve(child.get("items", {}), schema), schema, f"{key}[].")
+        for option in child.get("allOf", []):
+            kind = option["if"]["properties"]["kind"]["const"]
+            for name_in, allowed, meaning in walk(
+                resolve(option["then"], schema), schema, f"{key}."
+            ):
+                yield name_in, allowed, f"({kind}) {meaning}"
 
 
 def resolve(node: dict, schema: dict) -> dict:

@@ -23,6 +23,7 @@ from lib.statistics import (
     DOES_NOT_HOLD,
     HOLDS,
     Interval,
+    contrast_to_draws,
     difference_to_draws,
     mean_interval,
     slope_interval,
@@ -133,10 +134,9 @@ def judge_pruning(table: pd.DataFrame) -> list[dict]:
     """Experiment 2: the purest neurons keep more than random ones, and than the least pure ones.
 
     Values are averaged over all k. The order that keeps the least pure first is the reverse of the
-    one that keeps the purest first, so the difference of the two is held against that of a random
-    order and its reverse: twice the order's deviation from the mean order (exact where each neuron
-    adds its own share). Draws with the same number are the same order on every dataset and model of
-    one dim, so that the interval of a mean over them knows that they vary together.
+    one that keeps the purest first, so the difference of the two is held against those of random
+    orders and their reverses. Draws with the same number are the same order on every dataset and
+    model of one dim, so that the interval of a mean over them knows that they vary together.
     """
     models, datasets = table["model"].unique(), table["dataset"].unique()
     rows = []
@@ -251,9 +251,10 @@ def _against_random(means: pd.Series) -> Interval:
 
 
 def _against_reverse(means: pd.Series) -> Interval:
-    draws = means["random"].to_numpy()
+    draws = means["random"].sort_index().to_numpy()
+    pairs = len(draws) // 2  # draw 2i + 1 is the reverse of draw 2i
     contrast = means["high_purity"].iloc[0] - means["low_purity"].iloc[0]
-    return difference_to_draws(contrast, 2 * (draws - draws.mean()))
+    return contrast_to_draws(contrast, draws[: 2 * pairs : 2] - draws[1 : 2 * pairs : 2])
 
 
 def _average(means: pd.Series, **place: str) -> pd.Series:

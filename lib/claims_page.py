@@ -20,8 +20,9 @@ over; each case stands in the table of claims. Intervals are not corrected for t
 They cover one source of variation each:"""
 INTERVALS = {
     "images": """\
-other images of the same datasets, each dataset weighing the same (bootstrap, paired by image). Such
-a verdict speaks of these checkpoints, not of other pretraining runs.""",
+other images of the same datasets, each dataset weighing the same (bootstrap, paired by image; for
+silhouettes with class means held fixed, so that the interval of a single dataset is approximate).
+Such a verdict speaks of these checkpoints, not of other pretraining runs.""",
     "neuron orders": """\
 random orders of the same neurons, values averaged over all numbers of neurons kept. Other images or
 other pretraining runs are not covered.""",

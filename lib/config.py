@@ -5,12 +5,16 @@ model of another corpus) is checked here.
 """
 
 import json
+import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
+
+from lib.glyphs import TASKS
 
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
@@ -24,8 +28,8 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
         ValueError: one paragraph that names every offending key, its value and what is allowed.
     """
     schema = yaml.safe_load(Path(schema_path).read_text())
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.path))
-    problems = [_explain(_most_specific(error)) for error in errors]
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: str(error.path))
+    problems = [_explain(error) for error in errors]
     if not problems:
         problems = _cross_check(config, Path(root))
     if problems:
@@ -56,11 +60,35 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
     return architecture
 
 
-def _most_specific(error: ValidationError) -> ValidationError:
-    """Of a failed choice between forms (oneOf by `kind`), the error in the form that was meant."""
-    while error.context:
-        error = max(error.context, key=lambda inner: (len(inner.path), inner.validator != "const"))
-    return error
+def list_brought_files(config: dict) -> list[str]:
+    """Paths of the files that a user must bring."""
+    corpus = config["corpus"]
+    return [corpus["urls"]] if corpus["kind"] == "urls" else []
+
+
+def explain_missing(paths: Iterable[str]) -> str:
+    """One paragraph on files that must be brought before a study can run."""
+    return (
+        f"These files are not there yet: {', '.join(map(str, paths))}. Put them there, or change "
+        "what the configuration says of them (docs/data.md tells where they come from)."
+    )
+
+
+def _is_integer(_, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker, value: object) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON takes 2.0 for an integer; where a number of things is asked for, it is a mistake.
+_Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
 
 
 def _explain(error: ValidationError) -> str:
@@ -86,6 +114,7 @@ def _allowed(error: ValidationError) -> str:
         "minimum": f"a number of at least {value}",
         "maximum": f"a number of at most {value}",
         "exclusiveMinimum": f"a number above {value}",
+        "multipleOf": f"a multiple of {value}",
         "minItems": f"a list of at least {value} entries",
         "uniqueItems": "a list without repetitions",
         "pattern": f"text that matches {value}",
@@ -107,6 +136,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
         *_check_models(config, root),
         *_check_misalignment(config),
         *_check_ranges(config),
+        *_check_datasets(config),
         *_check_sizes(config),
     ]
 
@@ -129,10 +159,20 @@ def _check_names(config: dict) -> list[str]:
 
 
 def _check_misalignment(config: dict) -> list[str]:
-    cs = config["misalignment"]["cs"]
-    if any(cs):
-        return []
-    return [f"misalignment.cs is {cs}; allowed: at least one share above 0 beside the control."]
+    cs, tfidf = config["misalignment"]["cs"], config["misalignment"]["tfidf"]
+    problems = []
+    if not any(cs):
+        problems.append(
+            f"misalignment.cs is {cs}; allowed: at least one share above 0 beside the control."
+        )
+    if any(round(share, 4) != share for share in cs):
+        problems.append(f"misalignment.cs is {cs}; allowed: shares with at most four decimals.")
+    least, most = tfidf["min_df"], tfidf["max_df"]
+    if type(least) is type(most) and least > most:
+        problems.append(
+            f"misalignment.tfidf.min_df is {least}; allowed: at most max_df, which is {most}."
+        )
+    return problems
 
 
 def _check_ranges(config: dict) -> list[str]:
@@ -148,10 +188,29 @@ def _check_ranges(config: dict) -> list[str]:
     ]
 
 
+def _check_datasets(config: dict) -> list[str]:
+    """Every class needs two images, or it has no silhouette."""
+    problems = []
+    for dataset in config["datasets"]:
+        least = 2 * len(TASKS[dataset["task"]].classes)
+        sizes = {
+            f"images of dataset {dataset['name']!r}": dataset["images"],
+            "evaluation.max_samples": config["evaluation"]["max_samples"],
+        }
+        problems += [
+            f"{key} is {size}; allowed: at least {least}, two of each class of {dataset['name']!r}."
+            for key, size in sizes.items()
+            if size < least
+        ]
+    return problems
+
+
 def _check_models(config: dict, root: Path) -> list[str]:
     problems = []
     for model in config["models"]:
         name = model["name"]
+        if "rewrites" in model["captions"] and not config["corpus"].get("rewrites"):
+            problems.append(f"captions of model {name!r} has 'rewrites'; the corpus has none.")
         if model["corpus"] != config["corpus"]["name"]:
             problems.append(
                 f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
@@ -172,9 +231,7 @@ def _check_models(config: dict, root: Path) -> list[str]:
 
 
 def _check_sizes(config: dict) -> list[str]:
-    pairs = config["corpus"].get("pairs")
-    if pairs is None:
-        return []
+    pairs = config["corpus"]["pairs"]
     batches = {"finetune.batch_size": config["finetune"]["batch_size"]}
     for model in config["models"]:
         batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]

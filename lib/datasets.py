@@ -54,11 +54,17 @@ def read_labels(shards: Sequence[str | Path], n_classes: int) -> np.ndarray:
     return np.array(labels, dtype=np.int64)
 
 
-def choose_rows(count: int, max_samples: int) -> np.ndarray:
-    """Rows (at most `max_samples`) evenly spread over a dataset: shards may be sorted by class."""
-    if count <= max_samples:
-        return np.arange(count)
-    return np.arange(max_samples) * count // max_samples
+def choose_rows(labels: np.ndarray, max_samples: int) -> np.ndarray:
+    """Rows (at most `max_samples`, ascending) that hold as many of each class as there are.
+
+    The first of every class come first, then the second of every class, and so on: neither shards
+    that are sorted by class nor labels that go round leave a class out.
+    """
+    by_class = np.argsort(labels, kind="stable")
+    _, counts = np.unique(labels, return_counts=True)
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[by_class] = np.concatenate([np.arange(count) for count in counts])
+    return np.sort(np.argsort(rank, kind="stable")[:max_samples])
 
 
 def iterate_rows(shards: Sequence[str | Path], rows: np.ndarray) -> Iterator[Image.Image]:

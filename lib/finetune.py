@@ -29,7 +29,7 @@ class Recipe:
 
     Attributes:
         lr_start: learning rate at the first step, rising linearly to `lr` in `warmup_epochs`.
-        lr_end: learning rate at the last step, reached by a cosine.
+        lr_end: learning rate that a cosine falls towards: one step after the last would have it.
         weight_decay: decoupled (AdamW), on both projections.
     """
 
@@ -99,18 +99,12 @@ def finetune(
         torch.tensor(weight, device=device, requires_grad=True)
         for weight in (head.image_projection, head.text_projection)
     ]
-    optimiser = torch.optim.AdamW(
-        projections,
-        lr=recipe.lr,
-        weight_decay=recipe.weight_decay,
-        betas=recipe.betas,
-        eps=recipe.eps,
-        fused=True,
-    )
+    optimiser = _build_optimiser(projections, recipe)
     rates = learning_rates(recipe, steps)
     texts = torch.from_numpy(train.texts).to(device)
     progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps")
-    best, history = Finetuned(head, head, -1, []), []
+    heads: list[Head] = []
+    history: list[dict] = []
     for epoch in range(recipe.epochs):
         images = train.view(epoch % len(train.images)).to(device)
         order = epoch_order(count, epoch, seed).to(device)
@@ -125,19 +119,17 @@ def finetune(
             loss.backward()
             optimiser.step()
             progress.advance(1, f"loss {losses[-1]:.3f}")
-        current = _to_head(projections, head.logit_scale)
+        heads.append(_to_head(projections, head.logit_scale))
         record = {
             "epoch": epoch,
             "lr": rates[(epoch + 1) * steps - 1],
             "train_loss": float(np.mean(losses)),
-            "validation_accuracy": retrieval_accuracy(current, validation),
+            "validation_accuracy": retrieval_accuracy(heads[-1], validation),
         }
         history.append(record)
-        if best.best_epoch < 0 or (
-            record["validation_accuracy"] > history[best.best_epoch]["validation_accuracy"]
-        ):
-            best = best._replace(best_head=current, best_epoch=epoch)
-    return best._replace(head=current, history=history)
+    accuracies = [record["validation_accuracy"] for record in history]
+    best = accuracies.index(max(accuracies))  # the earliest of equal ones
+    return Finetuned(heads[-1], heads[best], best, history)
 
 
 def contrastive_loss(
@@ -230,6 +222,17 @@ def write_checkpoint(path: str | Path, state: dict[str, torch.Tensor], epoch: in
     # through a stream: torch writes the name of a path into the file
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         torch.save({"epoch": epoch, "state_dict": state}, stream)
+
+
+def _build_optimiser(projections: list[torch.Tensor], recipe: Recipe) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        projections,
+        lr=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        betas=recipe.betas,
+        eps=recipe.eps,
+        fused=True,
+    )
 
 
 def _finite(loss: torch.Tensor, epoch: int, step: int) -> float:

@@ -35,7 +35,7 @@ def prune(
         texts: (classes, templates, text width) features of the prompts.
         head: the projections; its neurons' scores give the orders.
         keep: numbers of neurons to keep, each from 1 to dim.
-        draws: number of random orders.
+        draws: number of random orders, two by two an order and its reverse.
         seed: of the random orders, which are the same for every dataset and head of one dim.
 
     Returns:
@@ -146,8 +146,13 @@ def low_purity_order(scores: np.ndarray) -> np.ndarray:
 
 
 def random_order(dim: int, seed: int, draw: int) -> np.ndarray:
-    """The random order of a draw; more draws leave the earlier ones as they are."""
-    return np.random.default_rng([seed, draw]).permutation(dim)
+    """The random order of a draw; more draws leave the earlier ones as they are.
+
+    Draw 2i + 1 is the reverse of draw 2i: what keeps the purest first and what keeps the least pure
+    first are such a pair, too.
+    """
+    order = np.random.default_rng([seed, draw // 2]).permutation(dim)
+    return order[::-1] if draw % 2 else order
 
 
 def _check_pass(

@@ -126,6 +126,23 @@ def difference_to_draws(value: float, draws: np.ndarray, confidence: float = 0.9
     return _around(float(value - draws.mean()), half)
 
 
+def contrast_to_draws(value: float, contrasts: np.ndarray, confidence: float = 0.95) -> Interval:
+    """A difference of an order and its reverse, with what chance makes of such a difference.
+
+    Under chance an order and its reverse may change places, so the difference is spread evenly
+    about 0: it needs no mean, and P random orders give P degrees of freedom.
+
+    Args:
+        value: the difference of the order in question.
+        contrasts: (P,) the same for P independent random orders; with none, bounds are not numbers.
+    """
+    contrasts = _finite_vector(contrasts, "differences of random orders", 0)
+    if len(contrasts) == 0:
+        return Interval(float(value), math.nan, math.nan)
+    spread = math.sqrt(float(np.mean(contrasts**2)))
+    return _around(float(value), _t_quantile(confidence, len(contrasts)) * spread)
+
+
 def pair_mean(values: np.ndarray, confidence: float = 0.95) -> Interval:
     """Mean over all pairs of neurons with an interval for the neurons' variation.
 

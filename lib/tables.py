@@ -57,7 +57,7 @@ def describe_head(condition: str, label: str) -> dict:
     if condition == "pretrained":
         return dict(PRETRAINED)
     strategy, _, percent = condition.rpartition("_Cs")
-    return {"strategy": strategy, "cs": float(percent) / 100, "seed": int(label)}
+    return {"strategy": strategy, "cs": round(float(percent) / 100, 6), "seed": int(label)}
 
 
 def _cell(value) -> object:

@@ -116,6 +116,7 @@ def test_a_label_may_hold_signs_of_a_formula(files):
         (["--checkpoints", "a:base.pt", "--projection", "audio"], "invalid choice: 'audio'"),
         (["--checkpoints", "a:base.pt", "--output-plot", "a.csv"], "no suffix of a figure"),
         (["--checkpoints", "a:base.pt", "--colour", "red"], "unrecognized arguments"),
+        (["--checkpoints", "a:base.pt", "--output-csv", "base.pt"], "both a checkpoint and an"),
         ([], "required: --checkpoints"),
     ],
 )

@@ -46,13 +46,19 @@ def test_samples_without_labels_and_no_samples_are_an_error(tmp_path):
         read_labels([tmp_path / "empty.tar"], 4)
 
 
-@pytest.mark.parametrize("count, most", [(10, 10), (10, 99), (10, 3), (1000, 7), (7, 6), (5, 1)])
-def test_chosen_rows_are_spread_evenly(count, most):
-    rows = choose_rows(count, most)
-    gaps = np.diff(np.append(rows, count))
-    assert rows[0] == 0
-    assert len(rows) == min(count, most)
-    assert set(gaps) <= {count // len(rows), -(-count // len(rows))}
+@pytest.mark.parametrize("most", [1, 8, 12, 20, 99])
+@pytest.mark.parametrize("order", ["round", "sorted"])
+def test_chosen_rows_hold_as_many_of_each_class(order, most):
+    """Whether labels go round or lie class by class; a small class gives all that it has."""
+    labels = np.array([0, 1, 2, 3] * 2 + [0, 1, 2] * 10)
+    labels = np.sort(labels) if order == "sorted" else labels
+    rows = choose_rows(labels, most)
+    assert len(rows) == min(len(labels), most)
+    assert (np.diff(rows) > 0).all()
+    counts = np.bincount(labels[rows], minlength=4)
+    assert counts[3] == min(2, counts[3])
+    assert most == 1 or counts[3] == 2
+    assert np.ptp(counts[:3]) <= 1
 
 
 def test_chosen_images_alone_are_decoded(tmp_path):

@@ -7,7 +7,14 @@ import yaml
 
 from docs.update import format_reference, walk
 
-PAGES = ["README.md", "CHANGELOG.md", "docs/method.md", "docs/differences.md", "docs/extending.md"]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/method.md",
+    "docs/differences.md",
+    "docs/extending.md",
+    "docs/data.md",
+]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes
 

@@ -82,6 +82,7 @@ def test_orders():
     draws = [random_order(50, 7, draw) for draw in range(4)]
     assert all(sorted(draw) == list(range(50)) for draw in draws)
     assert len({tuple(draw) for draw in draws}) == 4
+    assert np.array_equal(draws[3], draws[2][::-1])
     assert np.array_equal(random_order(50, 7, 2), draws[2])
     assert not np.array_equal(random_order(50, 8, 2), draws[2])
 

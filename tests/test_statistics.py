@@ -9,6 +9,7 @@ from scipy import stats
 
 from lib.purity import neuron_cosines
 from lib.statistics import (
+    contrast_to_draws,
     difference_to_draws,
     mean_interval,
     pair_mean,
@@ -116,6 +117,17 @@ def test_difference_to_draws_covers_chance_95_times_in_100():
     found = difference_to_draws(7.0, np.array([4.0, 5.0, 6.0]))
     half = stats.t.ppf(0.975, 2) * 1.0 * math.sqrt(1 + 1 / 3)
     assert found == pytest.approx((2.0, 2.0 - half, 2.0 + half))
+
+
+def test_contrast_to_draws_covers_chance_95_times_in_100():
+    generator = np.random.default_rng(0)
+    values, contrasts = generator.normal(0, 2, 4000), generator.normal(0, 2, (4000, 10))
+    intervals = [contrast_to_draws(*pair) for pair in zip(values, contrasts, strict=True)]
+    covered = np.mean([found.low <= 0 <= found.high for found in intervals])
+    assert covered == pytest.approx(0.95, abs=0.012)
+    half = stats.t.ppf(0.975, 2) * math.sqrt((9 + 16) / 2)
+    assert contrast_to_draws(7.0, np.array([3.0, -4.0])) == pytest.approx((7, 7 - half, 7 + half))
+    assert math.isnan(contrast_to_draws(7.0, np.array([])).low)
 
 
 def loop_variance_of_pair_mean(values):

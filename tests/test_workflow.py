@@ -14,13 +14,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
-PARTS = ["Snakefile", "config.yaml", "config", "envs", "lib", "profiles", "workflow"]
+from tests.project import copy_project, snakemake
+
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
     "plot_accuracy",
@@ -32,19 +31,6 @@ FIGURES = {
     "plot_purity",
     "plot_sensitivity",
 }
-
-
-def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    if config:
-        command += ["--configfile", config]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=600
-    )
-    if check and result.returncode:
-        raise AssertionError(result.stdout[-3000:] + result.stderr[-3000:])
-    return result
 
 
 def dry_run(folder, *arguments, config="config/tiny.yaml"):
@@ -67,15 +53,7 @@ def plan(folder, *arguments, config="config/tiny.yaml"):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """A copy of the project in which the tiny study has run."""
-    folder = tmp_path_factory.mktemp("study") / "project"
-    folder.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        ignore = shutil.ignore_patterns("__pycache__")
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=ignore)
-        else:
-            shutil.copy(source, folder / part)
+    folder = copy_project(tmp_path_factory.mktemp("study") / "project")
     snakemake(folder)
     return folder
 
@@ -114,7 +92,7 @@ def read_rows(path):
             "model,dataset,accuracy,accuracy_low,accuracy_high,silhouette,n_images,n_classes",
             2 * 2,
         ),
-        ("pruning", "model,dataset,strategy,kept,draw,accuracy,silhouette", 2 * 2 * (1 + 3 * 5)),
+        ("pruning", "model,dataset,strategy,kept,draw,accuracy,silhouette", 2 * 2 * (1 + 3 * 6)),
         (
             "misalignment",
             "model,strategy,cs,effective_cs,seed,projection,avg_abs_cos_sim,max_abs_cos_sim,"

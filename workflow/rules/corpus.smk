@@ -1,27 +1,7 @@
 # The corpus and the downstream datasets, in the form that every later rule reads.
 
 
-rule draw_corpus:
-    output:
-        shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
-    log:
-        LOGS / "draw_corpus.log",
-    benchmark:
-        BENCHMARKS / "draw_corpus.tsv"
-    conda:
-        "../../envs/arrays.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        settings=config["corpus"],
-        code=get_code_hash("draw_corpus.py"),
-    message:
-        "Draw the pairs of the corpus"
-    script:
-        "../scripts/draw_corpus.py"
+include: f"corpus_{config['corpus']['kind']}.smk"
 
 
 rule draw_dataset:

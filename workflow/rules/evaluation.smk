@@ -43,7 +43,6 @@ rule prune_neurons:
     params:
         keep=config["pruning"]["keep"],
         draws=config["pruning"]["draws"],
-        seed=SEEDS[0],
         code=get_code_hash("prune_neurons.py"),
     message:
         "Prune neurons of {wildcards.model} on {wildcards.dataset}"

@@ -23,8 +23,8 @@ rule extract_corpus_features:
     params:
         architecture=get_architecture,
         views=config["finetune"]["views"],
-        crop_scale=config["finetune"]["crop_scale"],
-        seed=SEEDS[0],
+        # a single view is no random crop
+        crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
         batch_size=config["evaluation"]["batch_size"],
         device=config["device"],
         code=get_code_hash("extract_corpus_features.py"),

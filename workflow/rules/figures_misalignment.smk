@@ -48,7 +48,7 @@ rule plot_histograms:
         mem_mb=1000,
         runtime=10,
     params:
-        labels=["pretrained", *CONDITIONS],
+        labels=HEADS,
         code=get_code_hash("plot_histograms.py"),
     message:
         "Plot the cosines between neurons of {wildcards.model}"

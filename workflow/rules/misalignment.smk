@@ -17,7 +17,7 @@ rule find_neighbours:
         mem_mb=4000,
         runtime=60,
     params:
-        tfidf=config["misalignment"]["tfidf"],
+        tfidf=get_sorted(config["misalignment"]["tfidf"]),
         n_neighbours=64,
         code=get_code_hash("find_neighbours.py"),
     message:
@@ -36,6 +36,8 @@ rule swap_captions:
         text=RESULTS / "captions/{swap}.txt",
     log:
         LOGS / "swap_captions/{swap}.log",
+    benchmark:
+        BENCHMARKS / "swap_captions/{swap}.tsv"
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -21,7 +21,7 @@ rule pretrain_model:
         runtime=120,
         gpu=get_gpus,
     params:
-        model=lambda wildcards: MODELS[wildcards.model],
+        model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
         architecture=get_architecture,
         device=config["device"],
         state=lambda wildcards: str(DATA / f"models/{wildcards.model}/state.pt"),

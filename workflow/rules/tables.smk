@@ -52,6 +52,9 @@ rule tabulate_pruning:
         mem_mb=500,
         runtime=10,
     params:
+        # the order of the rows
+        models=list(MODELS),
+        datasets=list(DATASETS),
         code=get_code_hash("tabulate_pruning.py"),
     message:
         "Tabulate the pruning sweeps"
@@ -78,6 +81,7 @@ rule tabulate_captions:
         mem_mb=500,
         runtime=10,
     params:
+        swaps=list(SWAPS),  # the order of the rows
         code=get_code_hash("tabulate_captions.py"),
     message:
         "Tabulate the swapped captions"
@@ -90,7 +94,7 @@ rule tabulate_misalignment_accuracy:
         metrics=expand(
             RESULTS / "evaluations/{model}/{head}/{dataset}.json",
             model=MODELS,
-            head=["pretrained", *CONDITIONS],
+            head=HEADS,
             dataset=DATASETS,
         ),
     output:
@@ -110,7 +114,7 @@ rule tabulate_misalignment_accuracy:
         runtime=10,
     params:
         models=list(MODELS),
-        heads=["pretrained", *CONDITIONS],
+        heads=HEADS,
         datasets=list(DATASETS),
         code=get_code_hash("tabulate_misalignment_accuracy.py"),
     message:

@@ -78,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for label in labels:
         if labels.count(label) > 1:
             parser.error(f"argument --checkpoints: label '{label}' is given twice")
+    outputs = (arguments.output_csv, arguments.output_plot, arguments.output_hist)
+    for path in {checkpoint.path for checkpoint in arguments.checkpoints} & set(outputs):
+        parser.error(f"{path} is both a checkpoint and an output")
     projections = ("image", "text") if arguments.projection == "both" else (arguments.projection,)
     try:
         analyses = analyze(arguments.checkpoints, projections)

@@ -9,6 +9,8 @@ from lib.features import extract_texts, extract_views
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.progress import start_log
 
+CROP_SEED = 0  # the crops are the same for every seed of the fine-tunes: features are shared
+
 start_log(snakemake.log[0])
 params = snakemake.params
 device = select_device(params.device)
@@ -24,9 +26,9 @@ extract_views(
     towers,
     functools.partial(iterate_images, snakemake.input.shards),
     table.keys,
-    get_transform(params.architecture, params.crop_scale if params.views > 1 else None),
+    get_transform(params.architecture, params.crop_scale),
     params.views,
-    params.seed,
+    CROP_SEED,
     params.batch_size,
     device,
 )

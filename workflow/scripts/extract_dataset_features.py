@@ -14,7 +14,7 @@ device = select_device(params.device)
 towers, _ = split_head(load_model(source.weights, params.architecture).to(device))
 prompts = read_prompts(source.names, source.templates)
 labels = read_labels([source.archive], len(prompts.classes))
-rows = choose_rows(len(labels), params.max_samples)
+rows = choose_rows(labels, params.max_samples)
 
 texts = [text for texts in prompts.texts for text in texts]
 text_features = extract_texts(

@@ -12,9 +12,9 @@ from lib.progress import start_log
 
 
 def read_outcomes(path) -> PerImage:
-    """Outcomes of the only head of a file, stored with or without an axis of heads."""
+    """Outcomes of the only head of a file."""
     with np.load(path) as arrays:
-        return PerImage(*(np.atleast_2d(arrays[name])[0] for name in ("correct", "silhouettes")))
+        return PerImage(*(arrays[name][0] for name in ("correct", "silhouettes")))
 
 
 start_log(snakemake.log[0])

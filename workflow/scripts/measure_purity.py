@@ -33,7 +33,8 @@ names = itertools.product(params.models, ["pretrained", *params.conditions])
 for (model, condition), path in zip(names, source.heads, strict=True):
     for label, head in read_heads(path).items():
         strategy, cs, seed = describe_head(condition, label).values()
-        effective_cs = effective.get((strategy, cs, seed), cs)  # the control swaps nothing
+        is_swapped = strategy not in ("pretrained", "none")
+        effective_cs = effective[strategy, cs, seed] if is_swapped else cs
         place = {"model": model, "strategy": strategy, "cs": cs, "effective_cs": effective_cs}
         rows += [place | {"seed": seed} | measures for measures in measure_projections(head)]
 write_table(snakemake.output.table, rows)

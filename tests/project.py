@@ -1,0 +1,37 @@
+"""Running Snakemake in a copy of the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["Snakefile", "config.yaml", "config", "envs", "lib", "profiles", "workflow"]
+
+
+def copy_project(folder):
+    """Copy all that a run needs into a new folder."""
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, ignore=ignore)
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
+def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
+    """Run Snakemake in a folder; what it printed is in the result."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    if config:
+        command += ["--configfile", config]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=600
+    )
+    if check and result.returncode:
+        raise AssertionError(result.stdout[-3000:] + result.stderr[-3000:])
+    return result

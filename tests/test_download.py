@@ -1,0 +1,355 @@
+"""Downloading from servers that misbehave: every URL has its row, with the right reason."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import webdataset
+from PIL import Image
+
+from lib.corpus import iterate_samples
+from lib.download import Link, Settings, download_shard, read_ledger, read_links
+from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
+from lib.recode import ImageError, recode
+from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
+
+SIZE = 96
+LIMITS = {
+    "user_agent": "test (mailto:nobody@example.org)",
+    "deadline": 3.0,
+    "backoff": 0.05,
+    "max_bytes": 2_000_000,
+    "allowed_addresses": ["127.0.0.1/32"],
+    "connections_per_host": 32,
+}
+SETTINGS = Settings(Limits(**LIMITS), size=SIZE)
+GOOD = ("success", 200, "", 1)
+
+# what is asked for: the end of the ledger's row (status, code, reason, attempts)
+CASES = {
+    "/good.jpg": GOOD,
+    "/good.png": GOOD,
+    "/good.webp": GOOD,
+    "/good.gif": GOOD,
+    "/cmyk.jpg": GOOD,
+    "/deep.png": GOOD,
+    "/rotated.jpg": GOOD,
+    "/dot.png": GOOD,
+    "/mislabelled": GOOD,
+    "/moved?to=/good.jpg": GOOD,
+    "/private?tag=nofollow": GOOD,
+    "/patience": ("success", 200, "", 2),
+    "/recovers": ("success", 200, "", 2),
+    "/truncated.jpg": ("failed", 200, "broken_image", 1),
+    "/empty.jpg": ("failed", 200, "empty", 1),
+    "/page.jpg": ("failed", 200, "not_an_image", 1),
+    "/bomb.png": ("failed", 200, "too_many_pixels", 1),
+    "/endless": ("failed", 200, "too_large", 1),
+    "/huge": ("failed", 200, "too_large", 1),
+    "/private?tag=noindex, noai": ("failed", 200, "opted_out", 1),
+    "/status?code=403": ("failed", 403, "http_403", 1),
+    "/status?code=404": ("failed", 404, "http_404", 1),
+    "/status?code=410": ("failed", 410, "http_410", 1),
+    "/status?code=429": ("transient", 429, "http_429", 3),
+    "/status?code=503": ("transient", 503, "http_503", 3),
+    "/drip": ("transient", None, "timeout", 1),
+    "/loop": ("failed", None, "redirects", 1),
+    "/moved?to=http://10.0.0.1/a.jpg": ("failed", None, "private_address", 1),
+    "/moved?to=http://169.254.169.254/latest": ("failed", None, "private_address", 1),
+    "/moved?to=file:///etc/passwd": ("failed", None, "bad_url", 1),
+    "http://127.0.0.2:9/a.jpg": ("failed", None, "private_address", 1),
+    "http://[::1]:9/a.jpg": ("failed", None, "private_address", 1),
+    "http://localhost.localdomain:9/a.jpg": None,  # resolved or not, see below
+    "http://127.0.0.1:9/a.jpg": ("transient", None, "connection", 3),
+    "ftp://example.org/a.jpg": ("failed", None, "bad_url", 1),
+    "http://[bad/a.jpg": ("failed", None, "bad_url", 1),
+    "not a url": ("failed", None, "bad_url", 1),
+    "SECURE/good.jpg": ("failed", None, "tls", 1),
+}
+
+
+def make_links(server, paths):
+    urls = [path.replace("SECURE", server.secure) if "SECURE" in path else path for path in paths]
+    urls = [server.base + url if url.startswith("/") else url for url in urls]
+    return [Link(f"{n:010d}", f"caption {n}", url) for n, url in enumerate(urls)]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """All cases downloaded into one shard: its path, its ledger by case, the seconds it took."""
+    folder = tmp_path_factory.mktemp("hostile")
+    with serve() as server:
+        links = make_links(server, CASES)
+        started = time.monotonic()
+        download_shard(links, folder / "0.tar", folder / "0.parquet", SETTINGS)
+        seconds = time.monotonic() - started
+    rows = read_ledger(folder / "0.parquet")
+    assert [(row["key"], row["url"]) for row in rows] == [(link.key, link.url) for link in links]
+    return folder / "0.tar", dict(zip(CASES, rows, strict=True)), seconds
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_url_has_its_row_with_the_right_reason(hostile, case):
+    row = hostile[1][case]
+    if CASES[case] is None:
+        assert row["error"] in ("dns", "dns_temporary", "private_address", "connection")
+        return
+    assert (row["status"], row["http_code"], row["error"], row["attempts"]) == CASES[case]
+
+
+def test_nothing_stalls(hostile):
+    assert hostile[2] < 3 * LIMITS["deadline"]
+
+
+def test_the_shard_holds_the_successes_in_order(hostile):
+    shard, rows, _ = hostile
+    samples = list(iterate_samples([shard]))
+    successes = [row for row in rows.values() if row["status"] == "success"]
+    assert [sample.key for sample in samples] == [row["key"] for row in successes]
+    for sample, row in zip(samples, successes, strict=True):
+        image = Image.open(io.BytesIO(sample.parts["jpg"]))
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+        assert image.size == (row["width"], row["height"])
+        assert min(image.size) == min(SIZE, min(image.size))
+        assert sample.parts["txt"].decode() == f"caption {int(row['key'])}"
+        facts = json.loads(sample.parts["json"])
+        assert (facts["url"], facts["sha256"]) == (row["url"], row["sha256"])
+
+
+def test_other_readers_of_shards_read_ours(hostile):
+    shard, rows, _ = hostile
+    dataset = webdataset.WebDataset(str(shard), shardshuffle=False).decode("pil")
+    keys = [
+        sample["__key__"]
+        for sample in dataset.to_tuple("__key__", "jpg", "txt").map(
+            lambda parts: {"__key__": parts[0]}
+        )
+    ]
+    assert keys == [row["key"] for row in rows.values() if row["status"] == "success"]
+
+
+def test_the_ledger_tells_the_body_as_it_came(hostile):
+    row = hostile[1]["/good.jpg"]
+    assert row["bytes"] == len(JPEG)
+    assert row["sha256"] == hashlib.sha256(JPEG).hexdigest()
+    assert (row["width"], row["height"]) == (round(WIDTH * SIZE / HEIGHT), SIZE)
+    turned = hostile[1]["/rotated.jpg"]
+    assert (turned["width"], turned["height"]) == (SIZE, round(WIDTH * SIZE / HEIGHT))
+    assert (hostile[1]["/dot.png"]["width"], hostile[1]["/dot.png"]["height"]) == (1, 1)
+
+
+# --- Again, and after a kill ----------------------------------------------------------------------
+
+
+def test_a_second_download_asks_only_for_what_may_have_passed(tmp_path):
+    shard, ledger = tmp_path / "0.tar", tmp_path / "0.parquet"
+    with serve() as server:
+        paths = ["/good.jpg", "/status?code=404", "/status?code=503", "/good.png", "/page.jpg"]
+        links = make_links(server, paths)
+        download_shard(links, shard, ledger, SETTINGS)
+        first, samples = read_ledger(ledger), list(iterate_samples([shard]))
+        server.asked.clear()
+        download_shard(links, shard, ledger, SETTINGS)
+        assert set(server.asked) == {"/status"}
+        assert read_ledger(ledger) == first
+        assert list(iterate_samples([shard])) == samples
+        server.asked.clear()
+        download_shard(links[:2], shard, ledger, SETTINGS)  # other links: nothing is taken over
+        assert set(server.asked) == {"/good.jpg", "/status"}
+
+
+DOWNLOAD = """
+import json, pathlib, sys
+from lib.download import Link, Settings, download_shard
+from lib.fetch import Limits
+links, limits, size, shard, ledger = json.loads(sys.argv[1])
+limits = Limits(**limits)
+download_shard([Link(*link) for link in links], shard, ledger, Settings(limits, size=size))
+print(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+def start_download(root, links, limits, folder):
+    arguments = [links, limits, SIZE, str(folder / "0.tar"), str(folder / "0.parquet")]
+    return subprocess.Popen(
+        [sys.executable, "-c", DOWNLOAD, json.dumps(arguments)],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_nothing_bloats(root, tmp_path):
+    """Bombs of 900 MB and endless bodies cost hardly more memory than good images do."""
+    peaks = {}
+    with serve() as server:
+        for name, paths in (("good", ["/good.jpg"]), ("bad", ["/bomb.png", "/endless", "/huge"])):
+            folder = tmp_path / name
+            folder.mkdir()
+            process = start_download(root, make_links(server, paths * 8), LIMITS, folder)
+            peaks[name] = int(process.communicate(timeout=60)[0]) / 2**10
+            assert len(read_ledger(folder / "0.parquet")) == 8 * len(paths)
+    in_flight = 8 * LIMITS["max_bytes"] / 2**20  # MiB
+    assert peaks["bad"] < peaks["good"] + 2 * in_flight
+
+
+def test_a_killed_download_loses_and_doubles_nothing(root, tmp_path):
+    with serve() as server:
+        server.delay = 0.05
+        links = make_links(server, [f"/{n}/numbered" for n in range(60)])
+        limits = LIMITS | {"connections": 2}
+        process = start_download(root, links, limits, tmp_path)
+        while len(server.asked) < 20:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "0.tar").exists()
+        assert not (tmp_path / "0.parquet").exists()
+        server.delay = 0.0
+        process = start_download(root, links, limits, tmp_path)
+        process.communicate(timeout=60)
+    keys = [sample.key for sample in iterate_samples([tmp_path / "0.tar"])]
+    assert keys == [link.key for link in links]
+    assert [row["key"] for row in read_ledger(tmp_path / "0.parquet")] == keys
+
+
+# --- Parts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address, is_public",
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("127.0.0.1", False),
+        ("0.0.0.0", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fc00::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_only_public_addresses_are_asked(address, is_public):
+    if is_public:
+        check_address(address, [])
+    else:
+        with pytest.raises(FetchError, match="private_address"):
+            check_address(address, [])
+
+
+def test_a_network_can_be_allowed():
+    check_address("10.1.2.3", ["10.0.0.0/8"])
+    with pytest.raises(FetchError):
+        check_address("10.1.2.3", ["12.0.0.0/8"])
+
+
+@pytest.mark.parametrize(
+    "headers, expected",
+    [
+        ([], False),
+        (["noai"], True),
+        (["NoImageAI"], True),
+        (["nofollow", "max-snippet, noindex"], True),
+        (["googlebot: noindex, noai"], False),
+        (["test: noimageindex"], True),
+        (["nofollow"], False),
+    ],
+)
+def test_opting_out(headers, expected):
+    assert has_opted_out(headers, LIMITS["user_agent"]) == expected
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (None, None),
+        ("7", 7.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
+        ("soon", None),
+    ],
+)
+def test_retry_after(value, expected):
+    assert parse_retry_after(value, now=10.0) == expected
+
+
+def decode(recoded):
+    return np.asarray(Image.open(io.BytesIO(recoded.data)), float)
+
+
+@pytest.mark.parametrize("name", ["good.jpg", "good.png", "good.webp", "cmyk.jpg"])
+def test_recoded_images_look_as_before(name):
+    recoded = recode(BODIES[name], SIZE, 10**6)
+    expected = np.asarray(draw().resize((recoded.width, recoded.height), Image.Resampling.BOX))
+    assert np.abs(decode(recoded) - expected).mean() < 6
+
+
+def test_sixteen_bits_become_eight():
+    gradient = decode(recode(BODIES["deep.png"], HEIGHT, 10**6)).mean(axis=(1, 2))
+    assert gradient[0] < 3
+    assert gradient[-1] > 252
+
+
+def test_transparent_parts_become_white():
+    image = Image.new("RGBA", (8, 8), (200, 0, 0, 0))
+    assert decode(recode(encode(image, "PNG"), SIZE, 10**6)).min() > 250
+
+
+def test_images_are_never_enlarged():
+    recoded = recode(encode(draw(size=(50, 40)), "PNG"), SIZE, 10**6)
+    assert (recoded.width, recoded.height) == (50, 40)
+
+
+def test_pixels_are_counted_before_decoding():
+    with pytest.raises(ImageError, match="too_many_pixels"):
+        recode(JPEG, SIZE, WIDTH * HEIGHT - 1)
+
+
+# --- The list -------------------------------------------------------------------------------------
+
+
+def test_both_forms_of_the_list_give_the_same_links(tmp_path):
+    rows = [
+        ('a "quoted" cat', "http://a/1"),
+        ("ein Hund, grün", "http://b/2"),
+        ("猫", "http://c/3"),
+    ]
+    tsv, table = tmp_path / "list.tsv", tmp_path / "list.csv"
+    tsv.write_text("".join(f"{caption}\t{url}\n" for caption, url in rows), encoding="utf-8")
+    quoted = ['"a ""quoted"" cat"', '"ein Hund, grün"', "猫"]
+    lines = [f"x/{n}.jpg,{caption},{rows[n][1]}" for n, caption in enumerate(quoted)]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    expected = [Link(f"{n:010d}", caption, url) for n, (caption, url) in enumerate(rows)]
+    assert read_links(tsv, 0, 3) == read_links(table, 0, 3) == expected
+    assert read_links(tsv, 1, 1) == expected[1:2]
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("l.tsv", "a\thttp://a\nb\n", r"row 1 has 1 columns, expected 2 \(caption, URL\)"),
+        ("l.csv", "p,a\n", r"row 0 has 2 columns, expected 3 \(path, caption, URL\)"),
+        ("l.tsv", "a\thttp://a\n", "ends at row 1, expected 2 rows"),
+    ],
+)
+def test_a_list_of_another_form_is_an_error(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_links(tmp_path / name, 0, 2)

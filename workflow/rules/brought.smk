@@ -1,0 +1,25 @@
+# Files that a user must bring: a dry run lists them, a real run stops before its first job.
+
+
+onstart:
+    if MISSING:
+        raise WorkflowError(explain_missing(MISSING))
+
+
+rule bring_files:
+    output:
+        files=MISSING,
+    log:
+        LOGS / "bring_files.log",
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=1,
+    params:
+        code=get_code_hash("bring_files.py"),
+    message:
+        "To be brought: {output.files}"
+    script:
+        "../scripts/bring_files.py"

@@ -1,0 +1,24 @@
+# The embedded corpus, drawn from its seed.
+
+
+rule draw_corpus:
+    output:
+        shards=get_shards(),
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+    log:
+        LOGS / "draw_corpus.log",
+    benchmark:
+        BENCHMARKS / "draw_corpus.tsv"
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=get_sorted(config["corpus"]),
+        code=get_code_hash("draw_corpus.py"),
+    message:
+        "Draw the pairs of the corpus"
+    script:
+        "../scripts/draw_corpus.py"

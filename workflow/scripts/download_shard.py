@@ -1,0 +1,11 @@
+"""Downloads one shard of a corpus: the images of some rows of a list of URLs, and their ledger."""
+
+from lib.download import Settings, download_shard, read_links
+from lib.fetch import Limits
+from lib.progress import start_log
+
+start_log(snakemake.log[0])
+source, output, params = snakemake.input, snakemake.output, snakemake.params
+links = read_links(source.urls, params.first, params.rows)
+settings = Settings(Limits(**params.limits), **params.images, threads=snakemake.threads)
+download_shard(links, output.shard, output.ledger, settings)
