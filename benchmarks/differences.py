@@ -210,8 +210,8 @@ def compare_tables(study: Study) -> Iterator[tuple[str, str, str]]:
     at_most = means["similar", largest]
     control, pretrained = means["none"].iloc[0], means["pretrained"].iloc[0]
     yield (
-        f"growth of mean |cos| from Cs 0 to {largest:g} (similar): against the fine-tuned "
-        "control, or the pretrained model",
+        f"growth of mean |cos| of {MODEL}'s image projection from Cs 0 to {largest:g} (similar): "
+        "against the fine-tuned control, or the pretrained model",
         f"{100 * (at_most / control - 1):+.1f} %",
         f"{100 * (at_most / pretrained - 1):+.1f} %",
     )

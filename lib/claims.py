@@ -301,7 +301,7 @@ def _row(
     **place: str,
 ) -> dict:
     """A row with its verdict; `falls`: what is claimed is a negative effect."""
-    effect, low, high = interval
+    effect, low, high = (round(bound, 12) for bound in interval)  # rounding is no effect
     places = dict.fromkeys(PLACES, "") | place | {"recipe": recipe}
     return {
         "experiment": experiment,

@@ -44,7 +44,7 @@ def draw_pruning(table: pd.DataFrame) -> Figure:
         for axes, (measure, (scale, label)) in zip(panels, MEASURES.items(), strict=True):
             _draw_panel(axes, rows.assign(value=scale * rows[measure]))
             axes.set_ylabel(label)
-            axes.set_title(model)
+            axes.set_title(f"{model} on {rows['dataset'].iloc[0]}")
     for column in grid.T:
         column[-1].set_xlabel("neurons kept, k")
     place_legend(figure, _handles())

@@ -440,3 +440,12 @@ def test_numbers_have_three_digits_that_count(value, expected):
 def test_intervals_have_the_digits_of_their_estimate():
     assert format_interval(-1.0, 25.678, 12.34) == "[-1.0, +25.7]"
     assert format_interval(np.nan, np.nan, 1.0) == "(no interval)"
+
+
+def test_rounding_is_no_effect():
+    """Seeds that agree but for the last bits of their means give a slope of 0, not a tiny one."""
+    table = make_accuracies(0.0, datasets=("shapes",), models=("clip",), noise=0.0)
+    table["accuracy"] = 0.7 + 1e-16 * np.arange(len(table))
+    for row in judge_downstream(table):
+        if row["claim"].startswith("accuracy"):
+            assert (row["effect"], row["verdict"]) == (0, DOES_NOT_HOLD)

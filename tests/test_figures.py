@@ -62,7 +62,8 @@ class Study:
             noise = self.random.uniform(-0.1, 0.1)
             rows.append([model, *order, kept, 0.6 + kept / 500 + noise, kept / 500 + noise])
         columns = ["model", "strategy", "draw", "kept", "accuracy", "silhouette"]
-        return draw_pruning(pd.DataFrame(rows, columns=columns))
+        table = pd.DataFrame(rows, columns=columns)
+        return draw_pruning(table.assign(dataset=self.datasets[0]))
 
     def heads(self):
         """Model, strategy, Cs and seed of every head of the study."""
