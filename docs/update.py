@@ -16,10 +16,9 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import PLACES, select_headlines
+from lib.claims import read_claims, select_headlines
 from lib.claims_page import format_effect
 from lib.files import atomic_path
-from lib.frames import read_frame
 from lib.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,8 +112,7 @@ def replace_between(name: str, content: str, text: str) -> str:
 
 def format_verdicts(tables: Path) -> str:
     """The headline verdicts as a table in Markdown."""
-    claims = read_frame(tables / "claims.csv")
-    headlines = select_headlines(claims.fillna(dict.fromkeys(PLACES, "")))
+    headlines = select_headlines(read_claims(tables / "claims.csv"))
     lines = ["| claim | verdict | effect [95% interval] | varies over |", "|---|---|---|---|"]
     for row in headlines.to_dict("records"):
         claim = f"{row['claim']} ({row['scope']})"

@@ -12,12 +12,13 @@ There is no correction for the number of claims.
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib.frames import list_strategies, seed_table
+from lib.frames import list_strategies, read_frame, seed_table
 from lib.statistics import (
     CANNOT_BE_TOLD,
     DOES_NOT_HOLD,
@@ -219,6 +220,11 @@ def judge_downstream(table: pd.DataFrame) -> list[dict]:
                 row["published"] = f"{slope:+.1f} (its tables)"
             rows.append(row)
     return rows
+
+
+def read_claims(path: str | Path) -> pd.DataFrame:
+    """Read claims.csv: a place that a claim has not is an empty text again."""
+    return read_frame(path).fillna(dict.fromkeys(PLACES, ""))
 
 
 def select_headlines(claims: pd.DataFrame) -> pd.DataFrame:

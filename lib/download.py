@@ -10,6 +10,7 @@ import collections
 import csv
 import hashlib
 import itertools
+import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ LEDGER = pa.schema(
         "height": pa.int32(),
     }
 )
+FINGERPRINT = b"fingerprint"  # of links and settings, in a ledger's metadata
 WINDOW = 1024  # URLs under way or waiting for an earlier one to be written: bounds the memory
 
 
@@ -109,10 +111,11 @@ def download_shard(
 ) -> None:
     """Download the images of some links into a shard and its ledger.
 
-    If both are there already, of the same links, only what failed for a transient reason is asked
-    for again; the rest is taken over.
+    If both are there already, of the same links and made alike, only what failed for a transient
+    reason is asked for again; the rest is taken over.
     """
-    settled = read_settled(links, shard, ledger)
+    made_of = _get_fingerprint(links, settings)
+    settled = read_settled(shard, ledger, made_of)
     kept = iterate_samples([shard]) if settled else iter(())
     fresh = iterate_results([link for link in links if link.key not in settled], settings)
     progress = Progress("download", len(links), "URLs", done=len(settled))
@@ -136,7 +139,8 @@ def download_shard(
 
     write_shard(shard, iterate_successes())
     with atomic_path(ledger) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, LEDGER), temporary)
+        schema = LEDGER.with_metadata({FINGERPRINT: made_of})
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary)
 
 
 def read_ledger(path: str | Path) -> list[dict]:
@@ -184,18 +188,17 @@ def read_downloaded(shards: Sequence[str | Path], validation_from: int) -> Capti
     return table
 
 
-def read_settled(links: Sequence[Link], shard: str | Path, ledger: str | Path) -> dict[str, dict]:
-    """Rows that an earlier download of the same links settled, by key; none if there was none.
+def read_settled(shard: str | Path, ledger: str | Path, made_of: bytes) -> dict[str, dict]:
+    """Rows that an earlier download of the same fingerprint settled, by key.
 
     The shard is written before its ledger, so that what the ledger calls a success is in the shard
     even after a run that was killed between the two.
     """
     if not (Path(shard).is_file() and Path(ledger).is_file()):
         return {}
-    rows = read_ledger(ledger)
-    if [(row["key"], row["url"]) for row in rows] != [(link.key, link.url) for link in links]:
+    if (pq.read_schema(ledger).metadata or {}).get(FINGERPRINT) != made_of:
         return {}
-    return {row["key"]: row for row in rows if row["status"] != "transient"}
+    return {row["key"]: row for row in read_ledger(ledger) if row["status"] != "transient"}
 
 
 def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Result]:
@@ -264,6 +267,12 @@ def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
     parts = {"jpg": image.data, "txt": link.caption.encode(), "json": encode_json(facts)}
     row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
     return Result(row, Sample(link.key, parts))
+
+
+def _get_fingerprint(links: Sequence[Link], settings: Settings) -> bytes:
+    """Hash of all that decides what a URL's content becomes: patience and manners do not."""
+    decisive = [settings.size, settings.max_pixels, settings.limits.max_bytes]
+    return hashlib.sha256(json.dumps([links, decisive]).encode()).hexdigest().encode()
 
 
 def _find_host(url: str) -> str:

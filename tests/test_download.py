@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,20 @@ def test_a_second_download_asks_only_for_what_may_have_passed(tmp_path):
         server.asked.clear()
         download_shard(links[:2], shard, ledger, SETTINGS)  # other links: nothing is taken over
         assert set(server.asked) == {"/good.jpg", "/status"}
+
+
+@pytest.mark.parametrize("change", ["size", "caption"])
+def test_what_was_made_otherwise_is_not_taken_over(tmp_path, change):
+    shard, ledger = tmp_path / "0.tar", tmp_path / "0.parquet"
+    with serve() as server:
+        links = make_links(server, ["/good.jpg"])
+        download_shard(links, shard, ledger, SETTINGS)
+        settings = replace(SETTINGS, size=50) if change == "size" else SETTINGS
+        links = [links[0]._replace(caption="another")] if change == "caption" else links
+        download_shard(links, shard, ledger, settings)
+    [sample] = iterate_samples([shard])
+    assert min(Image.open(io.BytesIO(sample.parts["jpg"])).size) == settings.size
+    assert sample.parts["txt"].decode() == links[0].caption
 
 
 DOWNLOAD = """

@@ -9,7 +9,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import PLACES, select_headlines
+from lib.claims import read_claims, select_headlines
 from lib.claims_page import format_effect
 from lib.frames import read_frame
 from lib.tables import align_columns
@@ -22,7 +22,7 @@ def main() -> None:
     print("\nZero-shot accuracy in %, and in brackets the cosine silhouette, before fine-tuning\n")
     print(format_comparison(read_frame(results / "tables/clip_vs_laclip.csv")))
     print("\nThe study's claims on this data (effect, 95% interval)\n")
-    print(format_claims(read_frame(results / "tables/claims.csv")))
+    print(format_claims(read_claims(results / "tables/claims.csv")))
     print(f"\nTables and figures with captions: {results / 'report.html'}")
 
 
@@ -40,7 +40,6 @@ def format_comparison(table: pd.DataFrame) -> str:
 
 def format_claims(claims: pd.DataFrame) -> str:
     """A line a claim, each a mean over all cases that it was asked of."""
-    headlines = select_headlines(claims.fillna(dict.fromkeys(PLACES, "")))
     lines = [
         [
             row["verdict"],
@@ -48,7 +47,7 @@ def format_claims(claims: pd.DataFrame) -> str:
             row["variation"],
             f"{row['claim']} ({row['scope']})",
         ]
-        for row in headlines.to_dict("records")
+        for row in select_headlines(claims).to_dict("records")
     ]
     return align_columns(lines)
 
