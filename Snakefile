@@ -22,13 +22,26 @@ include: "workflow/rules/brought.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/features.smk"
-include: "workflow/rules/misalignment.smk"
-include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/purity.smk"
-include: "workflow/rules/tables.smk"
 include: "workflow/rules/verdicts.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/figures_misalignment.smk"
+
+
+# An experiment is part of a study if its section is part of the config.
+if "datasets" in config:
+
+    include: "workflow/rules/comparison.smk"
+
+
+if "pruning" in config:
+
+    include: "workflow/rules/pruning.smk"
+
+
+if "misalignment" in config:
+
+    include: "workflow/rules/misalignment.smk"
+    include: "workflow/rules/misalignment_tables.smk"
+    include: "workflow/rules/misalignment_figures.smk"
 
 
 rule all:

@@ -5,6 +5,7 @@
 Each row does one thing in the original's way and all else in ours.
 """
 
+import functools
 import logging
 import sys
 import time
@@ -25,7 +26,7 @@ from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
 from lib.feature_store import read_dataset_features
 from lib.features import extract_images, extract_texts
-from lib.finetune import Pairs, Recipe, finetune, select_pairs
+from lib.finetune import Pairs, Recipe, finetune, retrieval_accuracy, select_pairs
 from lib.frames import read_frame
 from lib.heads import Head, read_heads
 from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
@@ -115,9 +116,10 @@ def compare_times(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
         _aligned_pairs(images, texts, table.captions, table.rows(split))
         for split in ("train", "validation")
     )
+    score = functools.partial(retrieval_accuracy, validation)
     settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
     recipe = Recipe(**settings | {"epochs": 1, "warmup_epochs": 0})
-    cached = _seconds(lambda: finetune(head, train, validation, recipe, seed=0))
+    cached = _seconds(lambda: finetune(head, train, score, recipe, seed=0))
     towers, _ = split_head(
         load_model(study.data / f"models/{MODEL}/weights.safetensors", architecture)
     )
@@ -180,8 +182,9 @@ def compare_random_towers(study: Study) -> Iterator[tuple[str, str, str]]:
     texts = extract_texts(towers, get_tokenizer(architecture), table.captions, BATCH, "cpu")
     rows = [table.rows(split) for split in ("train", "validation")]
     train, validation = (_aligned_pairs(images, texts, table.captions, each) for each in rows)
+    score = functools.partial(retrieval_accuracy, validation)
     settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
-    tuned = finetune(head, train, validation, Recipe(**settings), seed=0).head
+    tuned = finetune(head, train, score, Recipe(**settings), seed=0).head
     ours = read_frame(study.results / "tables/misalignment_accuracy.csv")
     ours = ours[(ours["model"] == MODEL) & (ours["strategy"] == "none") & (ours["seed"] == 0)]
     cosines = read_frame(study.results / "tables/misalignment.csv")

@@ -77,10 +77,11 @@ class PerImage(NamedTuple):
 
 def judge(
     per_image: Mapping[tuple[str, str], PerImage],
-    pruning: pd.DataFrame,
-    misalignment: pd.DataFrame,
-    misalignment_accuracy: pd.DataFrame,
-    sensitivity: pd.DataFrame,
+    pruning: pd.DataFrame | None = None,
+    misalignment: pd.DataFrame | None = None,
+    misalignment_accuracy: pd.DataFrame | None = None,
+    sensitivity: pd.DataFrame | None = None,
+    baselines: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """All rows of claims.csv.
 
@@ -88,39 +89,52 @@ def judge(
     claim has not. The recipe is "main" but for the rows of the sensitivity grid.
 
     Args:
-        per_image: by model and dataset, in the order of the study; the first model is the one that
-            others are compared with.
-        pruning, misalignment, misalignment_accuracy, sensitivity: the tables.
+        per_image: by model and dataset, in the order of the study.
+        pruning, misalignment, misalignment_accuracy, sensitivity: the tables, None where the study
+            has not that experiment.
+        baselines: see `judge_comparison`.
     """
-    rows = [
-        *judge_comparison(per_image),
-        *judge_pruning(pruning),
-        *judge_cosines(misalignment.assign(recipe="main")),
-        *judge_downstream(misalignment_accuracy),
-    ]
-    others = sensitivity[sensitivity["recipe"] != "main"]
-    for recipe in others["recipe"].unique():
-        rows += judge_cosines(others[others["recipe"] == recipe])
+    rows = judge_comparison(per_image, baselines)
+    if pruning is not None:
+        rows += judge_pruning(pruning)
+    if misalignment is not None:
+        rows += judge_cosines(misalignment.assign(recipe="main"))
+    if misalignment_accuracy is not None:
+        rows += judge_downstream(misalignment_accuracy)
+    if sensitivity is not None:
+        others = sensitivity[sensitivity["recipe"] != "main"]
+        for recipe in others["recipe"].unique():
+            rows += judge_cosines(others[others["recipe"] == recipe])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def judge_comparison(per_image: Mapping[tuple[str, str], PerImage]) -> list[dict]:
-    """Experiment 1: each later model's accuracy and silhouette exceed the first one's."""
+def judge_comparison(
+    per_image: Mapping[tuple[str, str], PerImage], baselines: Mapping[str, str] | None = None
+) -> list[dict]:
+    """Experiment 1: a model's accuracy and silhouette exceed those of its baseline.
+
+    Args:
+        per_image: outcomes by model and dataset.
+        baselines: model to the one that it is held against; by default each later model is held
+            against the first.
+    """
     models = list(dict.fromkeys(model for model, _ in per_image))
+    if baselines is None:
+        baselines = dict.fromkeys(models[1:], models[0])
     datasets = list(dict.fromkeys(dataset for _, dataset in per_image))
     published = {
         "accuracy": "+5.4 points (text); +3.2 (its table)",
         "silhouette": "+24% (text); +0.030 (its table)",
     }
     rows = []
-    for model, measure in itertools.product(models[1:], SCALES):
+    for (model, baseline), measure in itertools.product(baselines.items(), SCALES):
         scale, unit = SCALES[measure]
         differences = {
             dataset: getattr(per_image[model, dataset], measure).astype(float)
-            - getattr(per_image[models[0], dataset], measure)
+            - getattr(per_image[baseline, dataset], measure)
             for dataset in datasets
         }
-        claim = f"{measure} exceeds that of {models[0]}"
+        claim = f"{measure} exceeds that of {baseline}"
         for dataset in ("", *datasets):
             strata = [differences[dataset]] if dataset else list(differences.values())
             interval = _scale(stratified_bootstrap(strata, seed=0), scale)

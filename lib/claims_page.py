@@ -13,6 +13,7 @@ INTRODUCTION = f"""\
 Do the study's claims hold on this data? Each verdict follows from the interval beside it alone:
 *{HOLDS}* where all of it lies on the claimed side of zero, *{DOES_NOT_HOLD}* where none of it
 does, *{CANNOT_BE_TOLD}* where it holds zero, or where there is no interval."""
+NOTHING = "One model alone, and neither pruned nor fine-tuned: there is no claim to judge."
 READING = """\
 Below each effect stand the source of variation that its interval covers, the published value (Sun
 et al., 2025; measured on other data) and the verdicts of the single cases that the row averages
@@ -47,21 +48,23 @@ EXPERIMENTS = {
 SLOPE_CLAIM = "mean |cos| grows with Cs"
 
 
-def format_page(claims: pd.DataFrame, sensitivity: pd.DataFrame, corpus_kind: str) -> str:
+def format_page(claims: pd.DataFrame, sensitivity: pd.DataFrame | None, is_drawn: bool) -> str:
     """The page: headline verdicts, what the intervals cover, and the verdicts by recipe.
 
     Args:
         claims: from `claims.judge`.
-        sensitivity: sensitivity.csv, for the settings of each recipe.
-        corpus_kind: "glyphs" for drawn data, where the outcome of experiment 1 is built in.
+        sensitivity: sensitivity.csv, for the settings of each recipe; None without experiment 3.
+        is_drawn: the data are drawn, so that the outcome of experiment 1 is built in.
     """
     headlines = select_headlines(claims)
+    if headlines.empty:
+        return f"{NOTHING}\n"
     sources = headlines["variation"].unique()
     parts = [INTRODUCTION, _format_headlines(claims, headlines), READING]
     parts.append("\n".join(_list_item(f"*{name}*: {INTERVALS[name]}") for name in sources))
-    if corpus_kind == "glyphs" and (claims["experiment"] == 1).any():
+    if is_drawn and (claims["experiment"] == 1).any():
         parts.append(BUILT_IN)
-    if (claims["claim"] == SLOPE_CLAIM).any():
+    if sensitivity is not None:
         parts += [GRID, _format_grid(claims, sensitivity)]
     return "\n\n".join(parts) + "\n"
 

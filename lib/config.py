@@ -102,7 +102,16 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{key} lacks {', '.join(missing)}."
+    if error.validator == "dependentRequired":
+        missing = [name for name in _list_needed(error) if name not in error.instance]
+        return f"{key} lacks {', '.join(missing)}, which other sections need."
     return f"{key} is {error.instance!r}; allowed: {_allowed(error)}."
+
+
+def _list_needed(error: ValidationError) -> list[str]:
+    """Sections that are needed by those that are there."""
+    needed = [names for name, names in error.validator_value.items() if name in error.instance]
+    return list(dict.fromkeys(name for names in needed for name in names))
 
 
 def _allowed(error: ValidationError) -> str:
@@ -131,29 +140,35 @@ def _key_path(path) -> str:
 
 
 def _cross_check(config: dict, root: Path) -> list[str]:
-    return [
-        *_check_names(config),
-        *_check_models(config, root),
-        *_check_misalignment(config),
-        *_check_ranges(config),
-        *_check_datasets(config),
-        *_check_sizes(config),
-    ]
+    """What spans several keys, section by section; a section that is absent is not checked."""
+    problems = [*_check_names(config), *_check_models(config, root)]
+    if "datasets" in config:
+        problems += _check_datasets(config)
+    if "misalignment" in config:
+        problems += [
+            *_check_misalignment(config),
+            *_check_ranges(config),
+            *_check_validation(config),
+        ]
+    if "corpus" in config:
+        problems += _check_sizes(config)
+    return problems
 
 
 def _check_names(config: dict) -> list[str]:
     """Names that must be unique: YAML and Snakemake would silently let the last one win."""
+    recipes = config.get("finetune", {}).get("sensitivity", [])
     groups = {
         "models": config["models"],
-        "datasets": config["datasets"],
-        "finetune.sensitivity": config["finetune"]["sensitivity"],
+        "datasets": config.get("datasets", []),
+        "finetune.sensitivity": recipes,
     }
     problems = []
     for key, entries in groups.items():
         for name, times in Counter(entry["name"] for entry in entries).items():
             if times > 1:
                 problems.append(f"{key} has {times} entries named {name!r}; names must be unique.")
-    if any(recipe["name"] == "main" for recipe in config["finetune"]["sensitivity"]):
+    if any(recipe["name"] == "main" for recipe in recipes):
         problems.append("finetune.sensitivity has 'main'; allowed: any name but the study's own.")
     return problems
 
@@ -186,6 +201,18 @@ def _check_ranges(config: dict) -> list[str]:
         for key, bounds in ranges.items()
         if bounds[0] > bounds[1]
     ]
+
+
+def _check_validation(config: dict) -> list[str]:
+    """The best epoch needs held-out pairs, or a dataset that is not the only one."""
+    name, names = config["finetune"].get("validation"), [d["name"] for d in config["datasets"]]
+    if name is None:
+        return []
+    if name not in names:
+        return [f"finetune.validation is {name!r}; allowed: one of datasets ({', '.join(names)})."]
+    if names == [name]:
+        return [f"finetune.validation is {name!r}, the only dataset; a study needs one to test on."]
+    return []
 
 
 def _check_datasets(config: dict) -> list[str]:
@@ -221,7 +248,7 @@ def _check_models(config: dict, root: Path) -> list[str]:
         except ValueError as error:
             problems.append(str(error))
             continue
-        too_large = [k for k in config["pruning"]["keep"] if k >= dim]
+        too_large = [k for k in config.get("pruning", {}).get("keep", []) if k >= dim]
         if too_large:
             problems.append(
                 f"pruning.keep has {', '.join(map(str, too_large))}; allowed: less than the "
@@ -232,7 +259,9 @@ def _check_models(config: dict, root: Path) -> list[str]:
 
 def _check_sizes(config: dict) -> list[str]:
     pairs = config["corpus"]["pairs"]
-    batches = {"finetune.batch_size": config["finetune"]["batch_size"]}
+    batches = {}
+    if "finetune" in config:
+        batches["finetune.batch_size"] = config["finetune"]["batch_size"]
     for model in config["models"]:
         batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
     return [

@@ -8,7 +8,7 @@ is that of training the same frozen model on pixels, which a test holds against 
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -77,15 +77,19 @@ class Finetuned(NamedTuple):
 def finetune(
     head: Head,
     train: Pairs,
-    validation: Pairs,
+    score: Callable[[Head], float],
     recipe: Recipe,
     seed: int,
     device: torch.device | str = "cpu",
 ) -> Finetuned:
-    """Train a copy of `head` with the contrastive loss; the best epoch is chosen on `validation`.
+    """Train a copy of `head` with the contrastive loss; the best epoch is that of highest `score`.
 
     Epoch e sees view e modulo the number of views, so that `views` equal to the epochs draws a
     fresh crop of each image in every epoch.
+
+    Args:
+        score: accuracy of a head on data that are kept for this choice: held-out pairs, or a
+            validation set.
 
     Raises:
         ValueError: fewer training pairs than one batch.
@@ -124,7 +128,7 @@ def finetune(
             "epoch": epoch,
             "lr": rates[(epoch + 1) * steps - 1],
             "train_loss": float(np.mean(losses)),
-            "validation_accuracy": retrieval_accuracy(heads[-1], validation),
+            "validation_accuracy": score(heads[-1]),
         }
         history.append(record)
     accuracies = [record["validation_accuracy"] for record in history]
@@ -169,7 +173,7 @@ def epoch_order(count: int, epoch: int, seed: int) -> torch.Tensor:
     return torch.randperm(count, generator=generator)
 
 
-def retrieval_accuracy(head: Head, pairs: Pairs) -> float:
+def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
     """Share of images (first view) whose nearest caption, of all distinct ones, is their own."""
     _, first_rows = np.unique(pairs.text_ids, return_index=True)
     images = pairs.view(0) @ torch.tensor(head.image_projection)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.feature_store import DatasetFeatures
 from lib.heads import Head
 from lib.silhouette import silhouette_samples
 
@@ -88,6 +89,14 @@ def predict(image_embeddings: np.ndarray, classes: np.ndarray) -> np.ndarray:
     for start, logits in _logit_blocks(image_embeddings, classes):
         predictions[start : start + len(logits)] = logits.argmax(axis=1)
     return predictions
+
+
+def zero_shot_accuracy(dataset: DatasetFeatures, head: Head) -> float:
+    """The accuracy that `evaluate` reports, without what else it measures."""
+    classes = class_embeddings(dataset.texts, head.text_projection)
+    labels = check_labels(dataset.labels, len(dataset.images), len(classes))
+    embeddings = embed(dataset.images, head.image_projection)
+    return float((predict(embeddings, classes) == labels).mean())
 
 
 def evaluate(

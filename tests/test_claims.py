@@ -376,14 +376,14 @@ def publish(text):
     return PageParser(re.search(r"<body.*</body>", html, re.DOTALL)[0])
 
 
-@pytest.mark.parametrize("kind", ["glyphs", "webdataset"])
-def test_page_says_built_in_of_drawn_corpora_only(kind):
-    page = publish(format_page(*judge_all(), kind))
-    assert ("Built in:" in page.text) == (kind == "glyphs")
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_page_says_built_in_of_drawn_corpora_only(is_drawn):
+    page = publish(format_page(*judge_all(), is_drawn))
+    assert ("Built in:" in page.text) == is_drawn
 
 
 def test_page_without_a_comparison_says_nothing_of_it():
-    page = publish(format_page(*judge_all(models=("clip",)), "glyphs"))
+    page = publish(format_page(*judge_all(models=("clip",)), True))
     assert "Built in:" not in page.text
     assert "bootstrap" not in page.text
 
@@ -391,7 +391,7 @@ def test_page_without_a_comparison_says_nothing_of_it():
 def test_every_verdict_on_the_page_is_one_of_three():
     falling = make_cosines(-0.05, models=("clip", "laclip")).drop(columns="recipe")
     claims, sensitivity = judge_all(misalignment=falling)
-    page = publish(format_page(claims, sensitivity, "glyphs"))
+    page = publish(format_page(claims, sensitivity, True))
     *headlines, grid = page.tables
     verdicts = [row[table[0].index("Verdict")] for table in headlines for row in table[1:]]
     assert verdicts == select_headlines(claims)["verdict"].tolist()
@@ -403,8 +403,8 @@ def test_every_verdict_on_the_page_is_one_of_three():
 
 
 def test_names_are_shown_as_they_are():
-    plain = publish(format_page(*judge_all(), "glyphs"))
-    page = publish(format_page(*judge_all(models=ODD_NAMES, datasets=ODD_NAMES[:2]), "glyphs"))
+    plain = publish(format_page(*judge_all(), True))
+    page = publish(format_page(*judge_all(models=ODD_NAMES, datasets=ODD_NAMES[:2]), True))
     text = " ".join(page.text.split())
     assert f"accuracy exceeds that of {ODD_NAMES[0]}" in text
     for name in ODD_NAMES[1:]:
@@ -449,3 +449,33 @@ def test_rounding_is_no_effect():
     for row in judge_downstream(table):
         if row["claim"].startswith("accuracy"):
             assert (row["effect"], row["verdict"]) == (0, DOES_NOT_HOLD)
+
+
+# --- Studies that lack experiments ----------------------------------------------------------------
+
+
+def test_a_study_of_models_alone_is_judged_on_their_comparison():
+    outcomes = make_outcomes({"shapes": 0.1, "colours": 0.1})
+    claims = judge(outcomes)
+    assert set(claims["experiment"]) == {1}
+    page = publish(format_page(claims, None, False))
+    assert len(page.tables) == 1
+    assert "Experiment 3" not in page.text
+
+
+def test_models_are_held_against_their_own_baselines():
+    models = ("old", "older", "new", "newer")
+    outcomes = make_outcomes({"shapes": 0.1}, models=models)
+    claims = judge(outcomes, baselines={"new": "old", "newer": "older"})
+    headlines = select_headlines(claims)
+    told = zip(headlines["model"], headlines["claim"], strict=True)
+    assert {pair for pair in told if pair[1].startswith("accuracy")} == {
+        ("new", "accuracy exceeds that of old"),
+        ("newer", "accuracy exceeds that of older"),
+    }
+
+
+def test_one_model_alone_has_nothing_to_be_judged():
+    claims = judge(make_outcomes({"shapes": 0.1}, models=("clip",)))
+    assert claims.empty
+    assert "no claim to judge" in publish(format_page(claims, None, False)).text

@@ -75,6 +75,38 @@ def test_bad_values_are_explained(config, root, path, value, message):
 
 
 def test_a_missing_key_is_named(config, root):
-    del config["pruning"]
-    with pytest.raises(ValueError, match="the configuration lacks pruning"):
+    del config["models"]
+    with pytest.raises(ValueError, match="the configuration lacks models"):
         check(config, root)
+
+
+@pytest.mark.parametrize("experiments", [["pruning"], ["misalignment", "finetune", "seeds"]])
+def test_experiments_can_be_left_out(config, root, experiments):
+    for section in experiments:
+        del config[section]
+    check(config, root)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("finetune", "the configuration lacks finetune, which other sections need"),
+        ("misalignment", "the configuration lacks misalignment, which other sections need"),
+        ("datasets", "the configuration lacks datasets, which other sections need"),
+    ],
+)
+def test_half_an_experiment_is_an_error(config, root, section, message):
+    del config[section]
+    with pytest.raises(ValueError, match=message):
+        check(config, root)
+
+
+def test_the_validation_dataset_is_one_of_several(config, root):
+    changed = change(config, ["finetune", "validation"], "digits")
+    check(changed, root)
+    unknown = change(config, ["finetune", "validation"], "imagenet")
+    with pytest.raises(ValueError, match=r"validation is 'imagenet'; allowed: one of .*digits"):
+        check(unknown, root)
+    changed["datasets"] = changed["datasets"][:1]
+    with pytest.raises(ValueError, match="the only dataset"):
+        check(changed, root)

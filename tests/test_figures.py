@@ -19,11 +19,13 @@ from lib.figure_comparison import draw_comparison
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
+from lib.figure_projections import draw_projection_histograms, draw_projection_means
 from lib.figure_pruning import draw_pruning
 from lib.figure_purity import draw_purity
 from lib.figure_sensitivity import draw_sensitivity
 from lib.figures import BLACK, model_styles, save_figure
 from lib.heads import Head
+from lib.purity import neuron_cosines
 
 PROJECTIONS = ("image", "text")
 BASELINES = {"image": 0.07, "text": 0.2}
@@ -110,6 +112,26 @@ class Study:
             ]
         )
 
+    def projection_means(self):
+        rows = []
+        for projection, label in itertools.product(PROJECTIONS, self.models):
+            mean = self.random.uniform(0.1, 0.3)
+            row = {"label": label, "projection": projection, "avg_abs_cos_sim": mean}
+            row |= {"avg_abs_cos_sim_low": mean - 0.01, "avg_abs_cos_sim_high": mean + 0.01}
+            rows.append(row | {"random_baseline": BASELINES[projection]})
+        return draw_projection_means(rows)
+
+    def projection_histograms(self):
+        return draw_projection_histograms(
+            {
+                (label, projection): (
+                    np.abs(neuron_cosines(self.random.normal(size=(40, 24)))),
+                    40,
+                )
+                for label, projection in itertools.product(self.models, PROJECTIONS)
+            }
+        )
+
     def embeddings(self):
         classes = [*self.datasets, "another class"]
         labels = np.arange(90) % len(classes)
@@ -131,6 +153,8 @@ NAMES = (
     "embeddings",
     "gallery",
     "histograms",
+    "projection_histograms",
+    "projection_means",
     "pruning",
     "purity",
     "sensitivity",
@@ -191,7 +215,7 @@ def test_numbers_on_axes_have_a_name(figure):
             assert axes.get_xlabel()
         if axes.axison and axes.get_subplotspec().is_first_col():
             ticks = [label.get_text() for label in axes.get_yticklabels()]
-            assert axes.get_ylabel() or set(ticks) <= set(FULL.datasets)
+            assert axes.get_ylabel() or set(ticks) <= {*FULL.datasets, *MORE_MODELS.models}
 
 
 def test_texts_lie_on_the_page_and_legends_beside_the_panels(figure):
@@ -218,6 +242,8 @@ def test_names_and_captions_are_shown_literally(name):
         "accuracy": [*ODD.models, *ODD.datasets, "$h"],
         "embeddings": [*ODD.models, *ODD.datasets],
         "pruning": ODD.models,
+        "projection_means": ODD.models,
+        "projection_histograms": ODD.models,
     }
     assert all(words in shown for words in expected.get(name, [*ODD.models, "$h"]))
 

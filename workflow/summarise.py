@@ -19,10 +19,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", type=Path, required=True, help="the study's configuration")
     results = Path(yaml.safe_load(parser.parse_args().configfile.read_text())["results"])
-    print("\nZero-shot accuracy in %, and in brackets the cosine silhouette, before fine-tuning\n")
-    print(format_comparison(read_frame(results / "tables/clip_vs_laclip.csv")))
-    print("\nThe study's claims on this data (effect, 95% interval)\n")
-    print(format_claims(read_claims(results / "tables/claims.csv")))
+    comparison, claims = (results / f"tables/{name}.csv" for name in ("clip_vs_laclip", "claims"))
+    if comparison.exists():
+        print("\nZero-shot accuracy in %, in brackets the cosine silhouette, before fine-tuning\n")
+        print(format_comparison(read_frame(comparison)))
+    if claims.exists():
+        print("\nThe study's claims on this data (effect, 95% interval)\n")
+        print(format_claims(read_claims(claims)))
     print(f"\nTables and figures with captions: {results / 'report.html'}")
 
 

@@ -30,22 +30,29 @@ RESULTS = Path(config["results"])
 DATA = Path(config["data"])
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
-CORPUS = config["corpus"]["name"]
-MODELS = {model["name"]: model for model in config["models"]}
-DATASETS = {dataset["name"]: dataset for dataset in config["datasets"]}
+# Sections that a study leaves out are experiments that it leaves out.
+CORPUS = config.get("corpus", {}).get("name", "none")
+# Models that only lend their projections have no towers: nothing else is computed of them.
+MODELS = {model["name"]: model for model in config["models"] if model["kind"] != "projections"}
+DATASETS = {dataset["name"]: dataset for dataset in config.get("datasets", [])}
+# The dataset on which the best epoch is chosen is never a test of it.
+VALIDATION = config.get("finetune", {}).get("validation")
+TESTED = [name for name in DATASETS if name != VALIDATION]
+# What each model is held against: the one it names, or the first.
+FIRST_MODEL = next(iter(MODELS), None)
+BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}
+BASELINES = {name: baseline for name, baseline in BASELINES.items() if name != baseline}
 DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items()}
-SEEDS = config["seeds"]
-EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[config["finetune"]["export"]]
+SEEDS = config.get("seeds", [])
+EXPORT = config.get("finetune", {}).get("export", "none")
+EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[EXPORT]
 MISSING = [path for path in list_brought_files(config) if not Path(path).exists()]
-TABLES = [
-    "captions",
-    "claims",
-    "clip_vs_laclip",
-    "misalignment",
-    "misalignment_accuracy",
-    "pruning",
-    "sensitivity",
-]
+# The tables of each experiment, by the section of the config that asks for it.
+TABLES = {
+    "datasets": ["clip_vs_laclip", "claims"],
+    "pruning": ["pruning"],
+    "misalignment": ["captions", "misalignment", "misalignment_accuracy", "sensitivity"],
+}
 
 
 def get_cs_label(cs):
@@ -53,11 +60,13 @@ def get_cs_label(cs):
     return f"{100 * cs:g}".zfill(2)
 
 
-CS = {get_cs_label(cs): cs for cs in sorted(set(config["misalignment"]["cs"]) - {0})}
-STRATEGIES = config["misalignment"]["strategies"]
+MISALIGNMENT = config.get("misalignment", {"cs": [], "strategies": []})
+CS = {get_cs_label(cs): cs for cs in sorted(set(MISALIGNMENT["cs"]) - {0})}
+STRATEGIES = MISALIGNMENT["strategies"]
 # What a head is fine-tuned on: aligned captions (the control), or those of a strategy and Cs.
 CONTROL = "none_Cs00"
-CONDITIONS = [CONTROL, *(f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in CS)]
+SWAPPED = [f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in CS]
+CONDITIONS = [CONTROL, *SWAPPED] if SWAPPED else []
 HEADS = ["pretrained", *CONDITIONS]
 # The original's names of the strategies in its caption files; the first seed is not named.
 CAPTION_FILES = {"similar": "similarity_simple", "random": "random"}
@@ -73,6 +82,11 @@ SWAPS = {
     get_swap_name(strategy, cs, seed): {"strategy": strategy, "cs": CS[cs], "seed": seed}
     for strategy, cs, seed in itertools.product(STRATEGIES, CS, SEEDS)
 }
+# Projections held side by side: those of all models, and of one model's heads by strategy.
+COMPARISONS = {"models": None} | {
+    f"{model}_{strategy}": (model, strategy)
+    for model, strategy in itertools.product(MODELS, STRATEGIES)
+}
 FINETUNE_KEYS = [
     "epochs",
     "batch_size",
@@ -84,8 +98,6 @@ FINETUNE_KEYS = [
     "betas",
     "eps",
 ]
-# The gallery shows the strongest misalignment among similar captions.
-GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get), SEEDS[0])
 
 
 wildcard_constraints:
@@ -95,4 +107,4 @@ wildcard_constraints:
     head="|".join(map(re.escape, HEADS)),
     shard=r"\d{5}",
     swap="|".join(map(re.escape, SWAPS)),
-    strategy="|".join(map(re.escape, STRATEGIES)),
+    comparison="|".join(map(re.escape, COMPARISONS)),

@@ -67,44 +67,110 @@ def get_code_hashes():
     return {path.stem: get_code_hash(path.name) for path in scripts if "plot_" not in path.stem}
 
 
+def get_tables():
+    """The tables of the experiments that the study has."""
+    return [
+        RESULTS / f"tables/{table}.csv"
+        for section, tables in TABLES.items()
+        if section in config
+        for table in tables
+    ]
+
+
+def get_figures():
+    """The figures of the experiments that the study has."""
+    figures = []
+    if TESTED:
+        figures += ["comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
+    if "pruning" in config:
+        figures += [f"pruning_{dataset}" for dataset in TESTED]
+    if CONDITIONS:
+        figures += ["gallery", "purity", "accuracy", "sensitivity"]
+        figures += [f"histograms_{model}" for model in MODELS]
+    return [RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")]
+
+
+def get_finetune_outputs():
+    """Logs and checkpoints, asked for by name: one more seed or export makes a job incomplete."""
+    if not CONDITIONS:
+        return []
+    finetunes = [*rules.finetune_heads.output.logs, *rules.finetune_heads.output.checkpoints]
+    return expand(finetunes, model=MODELS, condition=CONDITIONS)
+
+
+def get_original_tables():
+    """The original's own files of the experiments that the study has."""
+    comparison = rules.export_comparison_tables.output if TESTED else []
+    pruning = rules.export_pruning_tables.output if "pruning" in config else []
+    return [*comparison, *pruning]
+
+
 def get_targets():
     """All that the study yields."""
-    figures = ["gallery", "comparison", "purity", "accuracy", "sensitivity"]
-    figures += [f"embeddings_{dataset}" for dataset in DATASETS]
-    figures += [f"pruning_{dataset}" for dataset in DATASETS]
-    figures += [f"histograms_{model}" for model in MODELS]
-    # Asked for by name: one more seed, or one more export, makes the job's outputs incomplete.
-    finetunes = [*rules.finetune_heads.output.logs, *rules.finetune_heads.output.checkpoints]
     return [
-        *(RESULTS / f"tables/{table}.csv" for table in TABLES),
-        *(RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")),
-        *expand(finetunes, model=MODELS, condition=CONDITIONS),
-        *rules.export_original_tables.output,
-        *expand(rules.analyze_purity.output, model=MODELS, strategy=STRATEGIES),
-        RESULTS / "report/claims.rst",
+        *get_tables(),
+        *get_figures(),
+        *get_finetune_outputs(),
+        *get_original_tables(),
+        *expand(rules.analyze_purity.output, comparison=COMPARISONS),
+        *([RESULTS / "report/claims.rst"] if TESTED else []),
         RESULTS / "provenance.json",
     ]
 
 
-def get_compared_conditions(wildcards):
-    """Conditions by label: the control, the pretrained head, then a strategy by Cs."""
-    by_cs = {f"Cs{cs}": f"{wildcards.strategy}_Cs{cs}" for cs in CS}
-    return {"Cs00": CONTROL, "pretrained": "pretrained", **by_cs}
+def get_judged(wildcards):
+    """What the claims are judged on: the tables and outcomes of the experiments there are."""
+    tables = {path.stem: path for path in get_tables() if path.stem not in ("claims", "captions")}
+    outcomes = expand(
+        RESULTS / "evaluations/{model}/pretrained/{dataset}.npz", model=MODELS, dataset=TESTED
+    )
+    return tables | {"per_image": outcomes}
 
 
-def get_compared_heads(wildcards):
-    conditions = get_compared_conditions(wildcards).values()
-    return [RESULTS / f"heads/{wildcards.model}/{name}.safetensors" for name in conditions]
+def get_compared(wildcards):
+    """What is held side by side: label to (file, entry); the first is what others differ from."""
+    if wildcards.comparison == "models":
+        return {
+            model["name"]: (
+                (model["checkpoint"], None)
+                if model["kind"] == "projections"
+                else (RESULTS / f"heads/{model['name']}/pretrained.safetensors", "pretrained")
+            )
+            for model in config["models"]
+        }
+    model, strategy = COMPARISONS[wildcards.comparison]
+    heads = {"Cs00": CONTROL, "pretrained": "pretrained"}
+    heads |= {f"Cs{cs}": f"{strategy}_Cs{cs}" for cs in CS}
+    return {
+        label: (
+            RESULTS / f"heads/{model}/{head}.safetensors",
+            head if head == "pretrained" else SEEDS[0],
+        )
+        for label, head in heads.items()
+    }
 
 
-def get_compared_checkpoints(wildcards, input):
-    """Heads of the first seed, as LABEL:PATH#ENTRY."""
-    labels = get_compared_conditions(wildcards)
-    entries = ["pretrained" if label == "pretrained" else SEEDS[0] for label in labels]
+def get_compared_files(wildcards):
+    return [path for path, _ in get_compared(wildcards).values()]
+
+
+def get_compared_checkpoints(wildcards):
+    """The same as LABEL:PATH, or LABEL:PATH#ENTRY for one head of several."""
     return [
-        f"{label}:{path}#{entry}"
-        for label, path, entry in zip(labels, input.heads, entries, strict=True)
+        f"{label}:{path}" + ("" if entry is None else f"#{entry}")
+        for label, (path, entry) in get_compared(wildcards).items()
     ]
+
+
+def get_captions():
+    """The caption table of the corpus, where the study has one."""
+    return [DATA / f"corpora/{CORPUS}/captions.parquet"] if "corpus" in config else []
+
+
+def get_validation(wildcards):
+    """The features on which the best epoch is chosen, where they are not held-out pairs."""
+    folder = DATA / f"features/{wildcards.model}/datasets"
+    return [folder / f"{VALIDATION}.safetensors"] if VALIDATION else []
 
 
 def get_ledgers():

@@ -64,6 +64,7 @@ rule finetune_heads:
         images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         permutations=get_permutations,
+        validation=get_validation,
     output:
         heads=RESULTS / "heads/{model}/{condition}.safetensors",
         sensitivity=RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",

@@ -1,18 +1,9 @@
-# What the study claims, held against what was measured, and what made it.
+# What the study claims, held against what was measured; and what made it.
 
 
 rule judge_claims:
     input:
-        comparison=RESULTS / "tables/clip_vs_laclip.csv",
-        pruning=RESULTS / "tables/pruning.csv",
-        misalignment=RESULTS / "tables/misalignment.csv",
-        misalignment_accuracy=RESULTS / "tables/misalignment_accuracy.csv",
-        sensitivity=RESULTS / "tables/sensitivity.csv",
-        per_image=expand(
-            RESULTS / "evaluations/{model}/pretrained/{dataset}.npz",
-            model=MODELS,
-            dataset=DATASETS,
-        ),
+        unpack(get_judged),
     output:
         table=report(
             RESULTS / "tables/claims.csv",
@@ -31,8 +22,9 @@ rule judge_claims:
         runtime=10,
     params:
         models=list(MODELS),
-        datasets=list(DATASETS),
-        corpus_kind=config["corpus"]["kind"],
+        datasets=TESTED,
+        baselines=BASELINES,
+        is_drawn=config.get("corpus", {}).get("kind") == "glyphs",
         code=get_code_hash("judge_claims.py"),
     message:
         "Judge the study's claims on this data"
@@ -42,14 +34,14 @@ rule judge_claims:
 
 rule write_provenance:
     input:
-        tables=expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        tables=get_tables(),
         weights=expand(DATA / "models/{model}/weights.safetensors", model=MODELS),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=get_captions(),
     output:
         manifest=report(
             RESULTS / "provenance.json",
             caption="../report/provenance.rst",
-            category="4 Provenance",
+            category="5 Provenance",
             labels={"content": "versions, config, code and inputs", "form": "JSON"},
         ),
     log:

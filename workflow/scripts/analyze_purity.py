@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from lib.checkpoints import read_projections
 from lib.files import atomic_path
 from lib.progress import start_log
-from lib.purity import MEASURES, measure, neuron_cosines, random_baseline
+from lib.purity import MEASURES, measure, neuron_cosines
 from lib.statistics import pair_mean, pair_mean_difference, verdict
 from lib.tables import align_columns
 
@@ -43,9 +43,6 @@ COLUMNS = (
     "width",
     "dim",
 )
-# Okabe and Ito's colours, told apart by colour-blind readers; line styles tell the rest
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-LINES = ("-", "--", "-.", ":")
 
 
 class Checkpoint(NamedTuple):
@@ -206,10 +203,19 @@ def write_outputs(arguments: argparse.Namespace, analyses: Sequence[Analysis]) -
     try:
         if path := arguments.output_csv:
             write_csv(path, rows)
+        # Matplotlib takes a second to import: only where a figure is asked for
         if path := arguments.output_plot:
-            save_figure(path, draw_means(rows))
+            from lib.figure_projections import draw_projection_means
+
+            save_figure(path, draw_projection_means(rows))
         if path := arguments.output_hist:
-            save_figure(path, draw_histograms(analyses))
+            from lib.figure_projections import draw_projection_histograms
+
+            magnitudes = {
+                (each.row["label"], each.row["projection"]): (each.magnitudes, each.row["width"])
+                for each in analyses
+            }
+            save_figure(path, draw_projection_histograms(magnitudes))
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -253,84 +259,6 @@ def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
         f"[{low:+.4f}, {high:+.4f}]",
         answer,
     )
-
-
-def draw_means(rows: Sequence[dict[str, Any]]) -> "Figure":
-    """Mean |cos| of each checkpoint with its interval; random projections as short dashes."""
-    from matplotlib.figure import Figure
-
-    labels = list(dict.fromkeys(row["label"] for row in rows))
-    projections = list(dict.fromkeys(row["projection"] for row in rows))
-    figure = Figure(figsize=(max(4.5, 1.5 + 0.9 * len(labels)), 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    for number, projection in enumerate(projections):
-        chosen = [row for row in rows if row["projection"] == projection]
-        places = np.arange(len(chosen)) + 0.1 * (number - (len(projections) - 1) / 2)
-        means = np.array([row["avg_abs_cos_sim"] for row in chosen])
-        high = np.array([row["avg_abs_cos_sim_high"] for row in chosen])
-        colour, marker = COLOURS[number], "os"[number]
-        axes.errorbar(
-            places,
-            means,
-            high - means,
-            fmt=f"{marker}-",
-            color=colour,
-            capsize=3,
-            label=f"{projection} projection, 95% interval",
-        )
-        baselines = [row["random_baseline"] for row in chosen]
-        axes.hlines(
-            baselines,
-            np.arange(len(chosen)) - 0.4,
-            np.arange(len(chosen)) + 0.4,
-            color=colour,
-            linestyles="dashed",
-            linewidth=1,
-            label=f"random {projection} projection",
-        )
-    ticks = [_as_text(label) for label in labels]
-    axes.set_xticks(range(len(ticks)), ticks, rotation=30 if len(ticks) > 4 else 0)
-    axes.set_ylabel("mean |cos| between neurons")
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def draw_histograms(analyses: Sequence[Analysis]) -> "Figure":
-    """Distribution of |cos| over pairs of neurons, one outline a checkpoint."""
-    from matplotlib.figure import Figure
-
-    projections = list(dict.fromkeys(analysis.row["projection"] for analysis in analyses))
-    figure = Figure(figsize=(4.8 * len(projections), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(projections), squeeze=False)[0]
-    for axes, projection in zip(panels, projections, strict=True):
-        chosen = [item for item in analyses if item.row["projection"] == projection]
-        edges = np.linspace(0, max(item.row["max_abs_cos_sim"] for item in chosen) or 1, 41)
-        for number, item in enumerate(chosen):
-            pairs = item.magnitudes[np.triu_indices(len(item.magnitudes), k=1)]
-            heights, _ = np.histogram(pairs, edges, density=True)
-            colour = COLOURS[number % len(COLOURS)]
-            line = LINES[number // len(COLOURS) % len(LINES)]
-            axes.stairs(
-                heights, edges, color=colour, linestyle=line, label=_as_text(item.row["label"])
-            )
-        for width in sorted({item.row["width"] for item in chosen}):
-            axes.axvline(
-                random_baseline(width),
-                color="0.4",
-                linestyle=":",
-                label=f"mean of a random projection of width {width}",
-            )
-        axes.set_title(f"{projection} projection", fontsize=10)
-        axes.set_xlabel("|cos| of two neurons")
-        axes.set_ylabel("density")
-        axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _as_text(label: str) -> str:
-    """A label as Matplotlib shows it literally: a dollar sign would begin a formula."""
-    return label.replace("$", r"\$")
 
 
 def save_figure(path: Path, figure: "Figure") -> None:

@@ -5,16 +5,19 @@ weights with the new head) are written for the seeds that are exported.
 """
 
 import itertools
+from functools import partial
 
 import numpy as np
 from safetensors.torch import load_file
 
 from lib.compat import select_device
 from lib.corpus import read_captions
+from lib.feature_store import read_dataset_features
 from lib.finetune import (
     Recipe,
     finetune,
     replace_head,
+    retrieval_accuracy,
     select_pairs,
     write_checkpoint,
     write_log,
@@ -22,6 +25,7 @@ from lib.finetune import (
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin
+from lib.zeroshot import zero_shot_accuracy
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -30,16 +34,22 @@ pretrained = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = (np.load(path, mmap_mode="r") for path in (source.images, source.texts))
 
+# the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
+dataset = read_dataset_features(source.validation[0]) if source.validation else None
+
 results = {}
 for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     permutation = np.load(path) if path else np.arange(len(table.keys))
-    train, validation = (
+    train, held_out = (
         select_pairs(images, texts, table.captions, permutation, table.rows(split))
         for split in ("train", "validation")
     )
+    score = (
+        partial(zero_shot_accuracy, dataset) if dataset else partial(retrieval_accuracy, held_out)
+    )
     for name, values in params.recipes.items():
         recipe = Recipe(**values)
-        results[name, seed] = finetune(pretrained, train, validation, recipe, seed, device)
+        results[name, seed] = finetune(pretrained, train, score, recipe, seed, device)
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}

@@ -20,15 +20,17 @@ def read_outcomes(path) -> PerImage:
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 places = itertools.product(params.models, params.datasets)
-sensitivity = read_frame(source.sensitivity)
-claims = judge(
-    {place: read_outcomes(path) for place, path in zip(places, source.per_image, strict=True)},
-    read_frame(source.pruning),
-    read_frame(source.misalignment),
-    read_frame(source.misalignment_accuracy),
-    sensitivity,
-)
+tables = {
+    name: read_frame(source[name])
+    for name in ("pruning", "misalignment", "misalignment_accuracy", "sensitivity")
+    if name in source.keys()  # noqa: SIM118 (its values are paths)
+}
+outcomes = {
+    place: read_outcomes(path) for place, path in zip(places, source.per_image, strict=True)
+}
+claims = judge(outcomes, **tables, baselines=params.baselines)
 with atomic_path(snakemake.output.table) as temporary:
     claims.to_csv(temporary, index=False, lineterminator="\n")
 with atomic_path(snakemake.output.page) as temporary:
-    temporary.write_text(format_page(claims, sensitivity, params.corpus_kind), encoding="utf-8")
+    page = format_page(claims, tables.get("sensitivity"), params.is_drawn)
+    temporary.write_text(page, encoding="utf-8")

@@ -12,7 +12,7 @@ manifest = {
     "versions": versions(),
     "config": snakemake.params.config,
     "code": snakemake.params.code_hashes,
-    "inputs": {path: sha256(path) for path in [source.captions, *source.weights]},
+    "inputs": {path: sha256(path) for path in [*source.captions, *source.weights]},
     "tables": {path: sha256(path) for path in source.tables},
 }
 with atomic_path(snakemake.output.manifest) as temporary:

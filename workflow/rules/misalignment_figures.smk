@@ -1,4 +1,41 @@
-# Figures of experiment 3.
+# Experiment 3 in figures, each as PNG and PDF; the style of each stands in a module of lib of its own.
+
+# The gallery shows the strongest misalignment among similar captions.
+GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get), SEEDS[0])
+
+
+rule plot_gallery:
+    input:
+        shards=get_shards()[:1],
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        permutation=RESULTS / f"permutations/{GALLERY_SWAP}.npy",
+    output:
+        png=report(
+            RESULTS / "figures/gallery.png",
+            caption="../report/gallery.rst",
+            category="0 Corpus",
+            labels={
+                "content": "pairs with their captions, rewrites and swapped captions",
+                "form": "figure",
+            },
+        ),
+        pdf=RESULTS / "figures/gallery.pdf",
+    log:
+        LOGS / "plot_gallery.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cs=SWAPS[GALLERY_SWAP]["cs"],
+        strategy=SWAPS[GALLERY_SWAP]["strategy"],
+        code=get_code_hash("plot_gallery.py"),
+    message:
+        "Plot a gallery of the corpus"
+    script:
+        "../scripts/plot_gallery.py"
 
 
 rule plot_purity:

@@ -1,4 +1,4 @@
-"""Makes the original study's own files, in its form, of the tables of experiments 1 and 2."""
+"""Makes the original study's own files of experiment 2, one for each model, dataset and metric."""
 
 import statistics
 from collections import defaultdict
@@ -36,12 +36,7 @@ def gather_pruning(rows: list[dict], metric: str) -> dict:
 
 
 start_log(snakemake.log[0])
-comparison = read_table(snakemake.input.comparison)
-pruning = read_table(snakemake.input.pruning)
-measured = {(row["model"], row["dataset"]): row for row in comparison}
-for pair, path in zip(snakemake.params.pairs, snakemake.output.comparison, strict=True):
-    row = measured[tuple(pair)]
-    write_table(path, [{"Accuracy": row["accuracy"], "Silhouette Score": row["silhouette"]}])
+pruning = read_table(snakemake.input.table)
 for metric in ("accuracy", "silhouette"):
     tables = gather_pruning(pruning, metric)
     for pair, path in zip(snakemake.params.pairs, snakemake.output[metric], strict=True):

@@ -1,0 +1,98 @@
+"""Projections side by side, of any models or heads: mean |cos|, and |cos| of pairs of neurons."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lib.figures import BLACK, INK, baseline_handle, model_styles, new_figure, place_legend, styled
+from lib.purity import random_baseline
+
+BINS = 40
+
+
+@styled
+def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Mean |cos| with its interval, a line a label and a panel a projection.
+
+    Args:
+        rows: label, projection, avg_abs_cos_sim with _low and _high, random_baseline; the first
+            label of a projection stands on top.
+    """
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    projections = list(dict.fromkeys(row["projection"] for row in rows))
+    figure = new_figure(0.85 + 0.2 * len(labels))
+    panels = figure.subplots(1, len(projections), squeeze=False, sharey=True)[0]
+    for axes, projection in zip(panels, projections, strict=True):
+        chosen = [row for row in rows if row["projection"] == projection]
+        places = np.array([labels.index(row["label"]) for row in chosen])
+        means, low, high = (
+            np.array([row[f"avg_abs_cos_sim{end}"] for row in chosen])
+            for end in ("", "_low", "_high")
+        )
+        axes.errorbar(means, places, xerr=[means - low, high - means], fmt="o", color=INK)
+        baselines = [row["random_baseline"] for row in chosen]
+        axes.vlines(
+            baselines,
+            places - 0.38,
+            places + 0.38,
+            color=BLACK,
+            linewidth=0.9,
+            linestyle=(0, (3, 1.5)),
+        )
+        axes.set_title(f"{projection} projection")
+        axes.set_xlabel("mean |cos| between neurons")
+        axes.set_xlim(0, 1.12 * max(*high, *baselines))
+    panels[0].set_yticks(range(len(labels)), labels)
+    panels[0].set_ylim(len(labels) - 0.5, -0.5)
+    dots = Line2D([], [], color=INK, marker="o", linestyle="none", label="mean, 95% interval")
+    place_legend(figure, [dots, baseline_handle("random Gaussian projection of that width")])
+    return figure
+
+
+@styled
+def draw_projection_histograms(
+    magnitudes: Mapping[tuple[str, str], tuple[np.ndarray, int]],
+) -> Figure:
+    """The distribution of |cos| over pairs of neurons, an outline a label and a panel a projection.
+
+    Args:
+        magnitudes: by label and projection, |cos| between neurons (dim, dim), and the width of
+            the projection.
+    """
+    projections = list(dict.fromkeys(projection for _, projection in magnitudes))
+    styles = model_styles(label for label, _ in magnitudes)
+    figure = new_figure(2.2 + 0.12 * (len(styles) // 4))
+    panels = figure.subplots(1, len(projections), squeeze=False)[0]
+    for axes, projection in zip(panels, projections, strict=True):
+        chosen = {label: found for (label, one), found in magnitudes.items() if one == projection}
+        _draw_outlines(axes, chosen, styles)
+        axes.set_title(f"{projection} projection")
+        axes.set_xlabel("|cos| of two neurons")
+    panels[0].set_ylabel("density")
+    handles = [
+        Line2D([], [], color=style.colour, linestyle=style.line, label=label)
+        for label, style in styles.items()
+    ]
+    place_legend(figure, [*handles, baseline_handle("mean of a random Gaussian projection")])
+    return figure
+
+
+def _draw_outlines(axes: Axes, chosen: Mapping[str, Any], styles: Mapping[str, Any]) -> None:
+    """Outlines of one projection, in bins that all of them share."""
+    pairs = {
+        label: magnitudes[np.triu_indices(len(magnitudes), k=1)]
+        for label, (magnitudes, _) in chosen.items()
+    }
+    edges = np.linspace(0, max(values.max() for values in pairs.values()) or 1, BINS + 1)
+    for label, values in pairs.items():
+        heights, _ = np.histogram(values, edges, density=True)
+        style = styles[label]
+        axes.stairs(heights, edges, color=style.colour, linestyle=style.line, linewidth=1.1)
+    for width in sorted({width for _, width in chosen.values()}):
+        baseline = random_baseline(width)
+        axes.axvline(baseline, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+    axes.set_xlim(0, edges[-1])

@@ -1,0 +1,143 @@
+# Experiment 1: pretrained models compared, by matrix products on cached features.
+
+
+rule evaluate_heads:
+    input:
+        heads=RESULTS / "heads/{model}/{head}.safetensors",
+        features=DATA / "features/{model}/datasets/{dataset}.safetensors",
+    output:
+        metrics=RESULTS / "evaluations/{model}/{head}/{dataset}.json",
+        per_image=RESULTS / "evaluations/{model}/{head}/{dataset}.npz",
+    log:
+        LOGS / "evaluate_heads/{model}/{head}/{dataset}.log",
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=get_code_hash("evaluate_heads.py"),
+    message:
+        "Evaluate {wildcards.model}, {wildcards.head}, on {wildcards.dataset}"
+    script:
+        "../scripts/evaluate_heads.py"
+
+
+rule tabulate_comparison:
+    input:
+        metrics=expand(
+            RESULTS / "evaluations/{model}/pretrained/{dataset}.json",
+            model=MODELS,
+            dataset=TESTED,
+        ),
+    output:
+        table=report(
+            RESULTS / "tables/clip_vs_laclip.csv",
+            caption="../report/table_clip_vs_laclip.rst",
+            category="1 Models compared",
+            labels={"content": "accuracy and silhouette", "form": "table"},
+        ),
+    log:
+        LOGS / "tabulate_comparison.log",
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        models=list(MODELS),
+        datasets=TESTED,
+        code=get_code_hash("tabulate_comparison.py"),
+    message:
+        "Tabulate the pretrained models"
+    script:
+        "../scripts/tabulate_comparison.py"
+
+
+rule export_comparison_tables:
+    input:
+        table=RESULTS / "tables/clip_vs_laclip.csv",
+    output:
+        tables=[
+            RESULTS / f"{model}_full{DIMS[model]}_results/{dataset}_full_feature_acc_ss.csv"
+            for model in MODELS
+            for dataset in TESTED
+        ],
+    log:
+        LOGS / "export_comparison_tables.log",
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        pairs=[(model, dataset) for model in MODELS for dataset in TESTED],
+        code=get_code_hash("export_comparison_tables.py"),
+    message:
+        "Write the table of models in the original's own form"
+    script:
+        "../scripts/export_comparison_tables.py"
+
+
+rule plot_comparison:
+    input:
+        table=RESULTS / "tables/clip_vs_laclip.csv",
+    output:
+        png=report(
+            RESULTS / "figures/comparison.png",
+            caption="../report/comparison.rst",
+            category="1 Models compared",
+            labels={"content": "accuracy and silhouette", "form": "figure"},
+        ),
+        pdf=RESULTS / "figures/comparison.pdf",
+    log:
+        LOGS / "plot_comparison.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=get_code_hash("plot_comparison.py"),
+    message:
+        "Plot the pretrained models side by side"
+    script:
+        "../scripts/plot_comparison.py"
+
+
+rule plot_embeddings:
+    input:
+        features=expand(DATA / "features/{model}/datasets/{{dataset}}.safetensors", model=MODELS),
+        heads=expand(RESULTS / "heads/{model}/pretrained.safetensors", model=MODELS),
+    output:
+        png=report(
+            RESULTS / "figures/embeddings_{dataset}.png",
+            caption="../report/embeddings.rst",
+            category="1 Models compared",
+            labels={
+                "content": "image embeddings by class",
+                "dataset": "{dataset}",
+                "form": "figure",
+            },
+        ),
+        pdf=RESULTS / "figures/embeddings_{dataset}.pdf",
+    log:
+        LOGS / "plot_embeddings/{dataset}.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=list(MODELS),
+        dataset=lambda wildcards: wildcards.dataset,
+        code=get_code_hash("plot_embeddings.py"),
+    message:
+        "Plot the embeddings of {wildcards.dataset}"
+    script:
+        "../scripts/plot_embeddings.py"
