@@ -93,7 +93,7 @@ def _construct(entry: dict, root: str | Path, download: bool) -> Sequence:
 
 
 def _choose_names(names: str | list[str], dataset: Sequence) -> list[str]:
-    """Class names, as the registry has them: a list, open_clip's, or an attribute of the dataset."""
+    """Class names as the registry has it: a list, open_clip's, or an attribute of the dataset."""
     if names == "imagenet":
         return list(IMAGENET_CLASSNAMES)
     return list(names if isinstance(names, list) else getattr(dataset, names))
