@@ -7,14 +7,14 @@ model of another corpus) is checked here.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from lib.glyphs import TASKS
+from lib.dataset_checks import check_datasets, list_dataset_files
+from lib.dataset_registry import read_registry
 
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
@@ -60,18 +60,32 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
     return architecture
 
 
-def list_brought_files(config: dict) -> list[str]:
-    """Paths of the files that a user must bring."""
-    corpus = config["corpus"]
-    return [corpus["urls"]] if corpus["kind"] == "urls" else []
+def list_brought_files(config: dict, root: str | Path) -> dict[str, str]:
+    """Files that a user must bring: path to what it is, and where it comes from."""
+    corpus, files = config["corpus"], {}
+    if corpus["kind"] == "urls":
+        files[corpus["urls"]] = f"the list of captions and URLs of corpus {corpus['name']!r}"
+    return files | list_dataset_files(config["datasets"], read_registry(root))
 
 
-def explain_missing(paths: Iterable[str]) -> str:
+def explain_missing(files: dict[str, str]) -> str:
     """One paragraph on files that must be brought before a study can run."""
     return (
-        f"These files are not there yet: {', '.join(map(str, paths))}. Put them there, or change "
+        f"These files are not there yet: {describe_files(files)}. Put them there, or change "
         "what the configuration says of them (docs/data.md tells where they come from)."
     )
+
+
+def describe_files(files: dict[str, str]) -> str:
+    """Paths with what they are, those of one kind together: "a.tar, b.tar and 7 more (shards)"."""
+    by_kind: dict[str, list[str]] = {}
+    for path, about in files.items():
+        by_kind.setdefault(about, []).append(path)
+    parts = []
+    for about, paths in by_kind.items():
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        parts.append(f"{', '.join(paths[:3])}{more} ({about})")
+    return "; ".join(parts)
 
 
 def _is_integer(_, value: object) -> bool:
@@ -143,7 +157,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
     """What spans several keys, section by section; a section that is absent is not checked."""
     problems = [*_check_names(config), *_check_models(config, root)]
     if "datasets" in config:
-        problems += _check_datasets(config)
+        problems += check_datasets(config, read_registry(root))
     if "misalignment" in config:
         problems += [
             *_check_misalignment(config),
@@ -213,23 +227,6 @@ def _check_validation(config: dict) -> list[str]:
     if names == [name]:
         return [f"finetune.validation is {name!r}, the only dataset; a study needs one to test on."]
     return []
-
-
-def _check_datasets(config: dict) -> list[str]:
-    """Every class needs two images, or it has no silhouette."""
-    problems = []
-    for dataset in config["datasets"]:
-        least = 2 * len(TASKS[dataset["task"]].classes)
-        sizes = {
-            f"images of dataset {dataset['name']!r}": dataset["images"],
-            "evaluation.max_samples": config["evaluation"]["max_samples"],
-        }
-        problems += [
-            f"{key} is {size}; allowed: at least {least}, two of each class of {dataset['name']!r}."
-            for key, size in sizes.items()
-            if size < least
-        ]
-    return problems
 
 
 def _check_models(config: dict, root: Path) -> list[str]:

@@ -4,6 +4,7 @@ A dataset is one or more shards (`key.png|jpg|...`, `key.cls` with the class num
 names (`classnames.txt`, one a line) and prompt templates (`templates.txt`, "{c}" for the class).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,10 @@ import numpy as np
 from PIL import Image
 
 from lib.corpus import decode_image, iterate_samples
+from lib.files import atomic_path
+
+# The usual class names of ImageNet have these twice, and published results rest on them.
+REPEATED = {"missile", "sunglasses"}
 
 
 class Prompts(NamedTuple):
@@ -21,20 +26,47 @@ class Prompts(NamedTuple):
     texts: list[list[str]]
 
 
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file that hold more than spaces, stripped of those around.
+
+    Raises:
+        ValueError: there are none.
+    """
+    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path} is empty")
+    return lines
+
+
 def read_prompts(names: str | Path, templates: str | Path) -> Prompts:
     """Read class names and templates; `_` and `/` in a name become spaces in its prompts.
 
     Raises:
         ValueError: a file is empty, a class is named twice, or a template has no "{c}".
     """
-    classes, patterns = _read_lines(names), _read_lines(templates)
+    classes, patterns = read_lines(names), read_lines(templates)
     cleaned = [name.replace("_", " ").replace("/", " ") for name in classes]
-    if len(set(cleaned)) != len(cleaned):
-        raise ValueError(f"{names} names a class twice (`_` and `/` are spaces in prompts)")
+    repeated = {name for name, times in Counter(cleaned).items() if times > 1} - REPEATED
+    if repeated:
+        raise ValueError(
+            f"{names} names a class twice: {', '.join(sorted(repeated))} "
+            "(`_` and `/` are spaces in prompts)"
+        )
     for pattern in patterns:
         if "{c}" not in pattern:
             raise ValueError(f"{templates}: template {pattern!r} has no place {{c}} for the class")
     return Prompts(classes, [[p.replace("{c}", name) for p in patterns] for name in cleaned])
+
+
+def write_prompts(
+    names: str | Path, templates: str | Path, classes: Sequence[str], patterns: Sequence[str]
+) -> None:
+    """Write class names and templates, after the checks of `read_prompts`."""
+    for path, lines in ((names, classes), (templates, patterns)):
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    read_prompts(names, templates)
 
 
 def read_labels(shards: Sequence[str | Path], n_classes: int) -> np.ndarray:
@@ -75,11 +107,3 @@ def iterate_rows(shards: Sequence[str | Path], rows: np.ndarray) -> Iterator[Ima
             if row in wanted:
                 yield decode_image(sample, shard)
             row += 1
-
-
-def _read_lines(path: str | Path) -> list[str]:
-    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    lines = [line for line in lines if line]
-    if not lines:
-        raise ValueError(f"{path} is empty")
-    return lines

@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from lib.config import check_config
+from lib.config import check_config, explain_missing, list_brought_files
 
 
 @pytest.fixture
@@ -72,6 +72,98 @@ def test_bad_values_are_explained(config, root, path, value, message):
     with pytest.raises(ValueError, match=message) as error:
         check(change(config, path, value), root)
     assert "\n" not in str(error.value)
+
+
+def dataset(kind, **keys):
+    return {"name": "birds", "kind": kind, **keys}
+
+
+FROM_TORCHVISION = dataset("torchvision", dataset="cifar10", root="roots", download=False)
+FOLDER = dataset("image_folder", path="folder")
+SHARDS = dataset("webdataset", shards=["birds/{0..3}.tar", "last.tar"], classnames="names.txt")
+
+
+@pytest.mark.parametrize(
+    ("entry", "most", "message"),
+    [
+        (FROM_TORCHVISION, 20, None),
+        (FROM_TORCHVISION, 19, r"max_samples is 19; allowed: at least 20, .* of 'birds'"),
+        (FROM_TORCHVISION | {"dataset": "cifar"}, 99, r"is 'cifar'; allowed: .*'cifar100', 'dtd'"),
+        (FROM_TORCHVISION | {"dataset": "imagenet"}, 2000, None),
+        (
+            FROM_TORCHVISION | {"dataset": "imagenet", "download": True},
+            2000,
+            r"download of dataset 'birds' is True; allowed: False\. ImageNet cannot",
+        ),
+        (FROM_TORCHVISION | {"dataset": "imagenet"}, 1999, "max_samples is 1999; .* 2000"),
+        (FROM_TORCHVISION | {"classnames": "names.txt"}, 99, "has 3 names; .* its 10 classes"),
+        (FROM_TORCHVISION | {"classnames": "none.txt"}, 99, None),
+        (FROM_TORCHVISION | {"classnames": "empty.txt"}, 99, "'birds': empty.txt is empty"),
+        (FROM_TORCHVISION | {"classnames": ["a"]}, 99, r"classnames is \['a'\]; allowed: string"),
+        (FROM_TORCHVISION | {"templates": "imagenet"}, 99, r"templates is 'imagenet'; .*photo"),
+        (FROM_TORCHVISION | {"templates": "imagenet_7"}, 99, None),
+        (FROM_TORCHVISION | {"images": 5}, 99, r"Unknown key images in datasets\[0\]; known: .*"),
+        (FOLDER, 4, None),
+        (FOLDER, 3, "max_samples is 3; allowed: at least 4, two of each class of 'birds'"),
+        (FOLDER | {"classnames": "names.txt"}, 99, "has 3 names; .* its 2 classes"),
+        (FOLDER | {"path": "empty"}, 99, "dataset 'birds': empty holds 0 class folders"),
+        (FOLDER | {"path": "none"}, 99, None),
+        (SHARDS, 6, None),
+        (SHARDS, 5, "max_samples is 5; allowed: at least 6"),
+        (SHARDS | {"shards": ["{0..3.tar"]}, 99, r"\['{0\.\.3\.tar'\]: Unbalanced braces"),
+        (SHARDS | {"shards": ["{0..3}.tar", "2.tar"]}, 99, r"has 2\.tar twice"),
+        (dataset("webdataset", shards=["a.tar"]), 99, r"datasets\[0\] lacks classnames"),
+        (
+            dataset("glyphs", task="shapes", images=80, seed=0, templates="photo"),
+            99,
+            r"Unknown key templates in datasets\[0\]",
+        ),
+    ],
+)
+def test_datasets_of_all_kinds(config, root, tmp_path, monkeypatch, entry, most, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names.txt").write_text("jay\n\nwren\ncoot\n")
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "empty").mkdir()
+    for name in ("folder/a/0.png", "folder/a/1.png", "folder/b/0.png", "folder/b/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    config["datasets"] = [entry]
+    config["evaluation"]["max_samples"] = most
+    if message is None:
+        return check(config, root)
+    with pytest.raises(ValueError, match=message) as error:
+        check(config, root)
+    assert "\n" not in str(error.value)
+
+
+def test_what_must_be_brought_is_described(config, root):
+    imagenet = FROM_TORCHVISION | {"name": "imagenet", "dataset": "imagenet", "root": "/data"}
+    config["datasets"] += [
+        FROM_TORCHVISION | {"name": "cifar", "templates": "own.txt"},
+        FROM_TORCHVISION | {"name": "dtd", "dataset": "dtd", "download": True},
+        imagenet,
+        FOLDER,
+        SHARDS | {"name": "wilds"},
+    ]
+    files = list_brought_files(config, root)
+    home = "https://www.cs.toronto.edu/~kriz/cifar.html or set its `download: true`"
+    assert files["roots/cifar-10-batches-py"] == f"CIFAR10 of dataset 'cifar', from {home}"
+    assert files["folder"] == "a folder for each class of dataset 'birds'"
+    assert list(files) == [
+        "roots/cifar-10-batches-py",
+        "own.txt",
+        "/data/ILSVRC2012_img_val.tar",
+        "/data/ILSVRC2012_devkit_t12.tar.gz",
+        "folder",
+        *(f"birds/{n}.tar" for n in range(4)),
+        "last.tar",
+        "names.txt",
+    ]
+    text = explain_missing(files)
+    assert "birds/0.tar, birds/1.tar, birds/2.tar and 2 more (shards of dataset 'wilds')" in text
+    assert "(ImageNet of dataset 'imagenet', from https://image-net.org/download.php)" in text
+    assert "\n" not in text
 
 
 def test_a_missing_key_is_named(config, root):

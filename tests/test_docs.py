@@ -3,9 +3,12 @@
 import re
 
 import pytest
+import torchvision.datasets
 import yaml
 
 from docs.update import format_reference, walk
+from lib.config import check_config
+from lib.dataset_registry import REGISTRY, SCHEMA, read_registry
 
 PAGES = [
     "README.md",
@@ -29,6 +32,39 @@ def test_every_key_of_the_config_is_described(root):
     keys = list(walk(schema, schema))
     assert len(keys) > 60
     assert [key for key, _, meaning in keys if not meaning.endswith((".", ")"))] == []
+
+
+def test_the_datasets_of_the_registry_are_described(root):
+    rows = re.findall(
+        r"^\| `(\w+)`: \[.*?\]\((.*?)\).*?\| ([\d,]+) \| ([\d,]+) \|",
+        (root / "docs/data.md").read_text(),
+        flags=re.MULTILINE,
+    )
+    described = {
+        name: (home, int(images.replace(",", "")), int(classes.replace(",", "")))
+        for name, home, images, classes in rows
+    }
+    registry = read_registry(root)
+    assert described == {
+        name: (entry["home"], entry["images"], entry["classes"]) for name, entry in registry.items()
+    }
+
+
+def test_the_examples_of_datasets_are_valid(root, tmp_path):
+    """An entry of the registry, and entries of a study."""
+    extending = (root / "docs/extending.md").read_text()
+    example = re.search(r"```yaml\n(- name: .*?)```", extending, re.DOTALL)[1]
+    for name in (REGISTRY, SCHEMA):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((root / name).read_text())
+    with open(tmp_path / REGISTRY, "a") as stream:
+        stream.write(example)
+    (added,) = read_registry(tmp_path).keys() - read_registry(root).keys()
+    assert hasattr(torchvision.datasets, read_registry(tmp_path)[added]["class"])
+    data = (root / "docs/data.md").read_text()
+    examples = yaml.safe_load(re.search(r"```yaml\n(datasets:.*?)```", data, re.DOTALL)[1])
+    config = yaml.safe_load((root / "config.yaml").read_text()) | examples
+    check_config(config, root / "workflow/schemas/config.schema.yaml", root)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -89,7 +89,8 @@ def read_rows(path):
     [
         (
             "clip_vs_laclip",
-            "model,dataset,accuracy,accuracy_low,accuracy_high,silhouette,n_images,n_classes",
+            "model,dataset,accuracy,accuracy_low,accuracy_high,silhouette,n_images,n_classes,acc5,"
+            "mean_per_class_recall",
             2 * 2,
         ),
         ("pruning", "model,dataset,strategy,kept,draw,accuracy,silhouette", 2 * 2 * (1 + 3 * 6)),
@@ -102,7 +103,7 @@ def read_rows(path):
         ),
         (
             "misalignment_accuracy",
-            "model,strategy,cs,seed,dataset,accuracy,silhouette",
+            "model,strategy,cs,seed,dataset,accuracy,silhouette,acc5,mean_per_class_recall",
             2 * 2 * (1 + 2 * 5),
         ),
     ],

@@ -8,7 +8,7 @@ onstart:
 
 rule bring_files:
     output:
-        files=MISSING,
+        files=list(MISSING),
     log:
         LOGS / "bring_files.log",
     conda:
@@ -18,8 +18,9 @@ rule bring_files:
         mem_mb=100,
         runtime=1,
     params:
+        missing=describe_files(MISSING),
         code=get_code_hash("bring_files.py"),
     message:
-        "To be brought: {output.files}"
+        "To be brought: {params.missing}"
     script:
         "../scripts/bring_files.py"

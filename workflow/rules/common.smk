@@ -12,11 +12,15 @@ os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":40
 
 from lib.config import (
     check_config,
+    describe_files,
     embed_dim,
     explain_missing,
     list_brought_files,
     read_architecture,
 )
+from lib.dataset_checks import expand_shards, list_dataset_files
+from lib.dataset_registry import read_registry
+from lib.image_folder import fingerprint
 from lib.provenance import code_hash
 
 try:
@@ -46,7 +50,12 @@ DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items
 SEEDS = config.get("seeds", [])
 EXPORT = config.get("finetune", {}).get("export", "none")
 EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[EXPORT]
-MISSING = [path for path in list_brought_files(config) if not Path(path).exists()]
+MISSING = {
+    path: about
+    for path, about in list_brought_files(config, workflow.basedir).items()
+    if not Path(path).exists()
+}
+REGISTRY = read_registry(workflow.basedir)
 # The tables of each experiment, by the section of the config that asks for it.
 TABLES = {
     "datasets": ["clip_vs_laclip", "claims"],

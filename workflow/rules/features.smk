@@ -37,7 +37,7 @@ rule extract_corpus_features:
 rule extract_dataset_features:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
-        archive=DATA / "datasets/{dataset}/test.tar",
+        archives=get_archives,
         names=DATA / "datasets/{dataset}/classnames.txt",
         templates=DATA / "datasets/{dataset}/templates.txt",
     output:

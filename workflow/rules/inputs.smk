@@ -196,3 +196,39 @@ def get_limits():
     others = {"image_size", "max_pixels", "min_success"}
     download = config["corpus"]["download"]
     return {key: value for key, value in download.items() if key not in others}
+
+
+def get_dataset_pattern(kinds):
+    """A pattern of the names of all datasets of some kinds; it matches nothing where none are."""
+    names = [re.escape(name) for name, dataset in DATASETS.items() if dataset["kind"] in kinds]
+    return "|".join(names) or "(?!)"
+
+
+def get_dataset_files(wildcards):
+    """Files of prompts that a dataset names, and whatever else of it is still to be brought.
+
+    What lies there already is no input: the time of a folder tells nothing of what is in it.
+    """
+    dataset = DATASETS[wildcards.dataset]
+    texts = [dataset.get(key, "") for key in ("classnames", "templates")]
+    brought = list_dataset_files([dataset], REGISTRY)
+    return [path for path in brought if path in texts or path in MISSING]
+
+
+def get_archives(wildcards):
+    """The shards of a dataset's images: those of the user, or the one that is made here."""
+    dataset = DATASETS[wildcards.dataset]
+    if dataset["kind"] == "webdataset":
+        return expand_shards(dataset["shards"])
+    return [DATA / f"datasets/{wildcards.dataset}/test.tar"]
+
+
+def get_registry_entry(wildcards):
+    """What the registry says of a dataset that torchvision reads."""
+    return get_sorted(REGISTRY.get(DATASETS[wildcards.dataset].get("dataset")))
+
+
+def get_folder_fingerprint(wildcards):
+    """What lies in a folder of images: one more, or another, prepares the dataset anew."""
+    folder = DATASETS[wildcards.dataset].get("path")
+    return fingerprint(folder) if folder and Path(folder).exists() else None

@@ -13,7 +13,7 @@ source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
 towers, _ = split_head(load_model(source.weights, params.architecture).to(device))
 prompts = read_prompts(source.names, source.templates)
-labels = read_labels([source.archive], len(prompts.classes))
+labels = read_labels(source.archives, len(prompts.classes))
 rows = choose_rows(labels, params.max_samples)
 
 texts = [text for texts in prompts.texts for text in texts]
@@ -23,7 +23,7 @@ text_features = extract_texts(
 features = DatasetFeatures(
     images=extract_images(
         towers,
-        iterate_rows([source.archive], rows),
+        iterate_rows(source.archives, rows),
         get_transform(params.architecture),
         params.batch_size,
         device,
