@@ -26,9 +26,9 @@ FIGURES = ("gallery", "purity", "pruning_glyphs")
 HEADER = """\
 # Configuration
 
-Made from the schema by `docs/update.py`. Every key is required, and an unknown one is an error.
-`config.yaml` holds the embedded study's values, `config/` other studies. `a[].b` is key `b` of each
-entry of the list `a`.
+Made from the schema by `docs/update.py`. A key that is not called optional is required, and an
+unknown one is an error. `config.yaml` holds the embedded study's values, `config/` other studies.
+`a[].b` is key `b` of each entry of the list `a`.
 
 | key | allowed | meaning |
 |---|---|---|
@@ -74,12 +74,10 @@ def walk(node: dict, schema: dict, path: str = "") -> Iterator[tuple[str, str, s
         yield key, describe(child, schema), " ".join(child.get("description", "").split())
         yield from walk(child, schema, f"{key}.")
         yield from walk(resolve(child.get("items", {}), schema), schema, f"{key}[].")
-        for option in child.get("allOf", []):
-            kind = option["if"]["properties"]["kind"]["const"]
-            for name_in, allowed, meaning in walk(
-                resolve(option["then"], schema), schema, f"{key}."
-            ):
-                yield name_in, allowed, f"({kind}) {meaning}"
+    for option in node.get("allOf", []):
+        kind = option["if"]["properties"]["kind"]["const"]
+        for key, allowed, meaning in walk(resolve(option["then"], schema), schema, path):
+            yield key, allowed, f"({kind}) {meaning}"
 
 
 def resolve(node: dict, schema: dict) -> dict:

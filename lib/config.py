@@ -4,16 +4,15 @@ A JSON schema says what each key may be; what spans several keys (a k larger tha
 model of another corpus) is checked here.
 """
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from lib.architectures import explain_refusal, find_architecture
 from lib.glyphs import TASKS
 
 
@@ -36,41 +35,48 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
         raise ValueError("The configuration is not valid. " + " ".join(problems))
 
 
-def embed_dim(model: dict, root: str | Path) -> int:
-    """Number of neurons of a model's projections."""
-    return read_architecture(model["architecture"], root)["embed_dim"]
-
-
-def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
-    """Read a model's architecture (open_clip's config form) from JSON.
-
-    Raises:
-        ValueError: the file is missing or no JSON, or lacks a key that a two-tower model needs.
-    """
-    path = Path(root) / path
-    try:
-        architecture = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ValueError(f"The architecture {path} does not exist.") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The architecture {path} is not valid JSON: {error}.") from error
-    missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(architecture)
-    if missing:
-        raise ValueError(f"The architecture {path} lacks {', '.join(sorted(missing))}.")
-    return architecture
-
-
-def list_brought_files(config: dict) -> list[str]:
-    """Paths of the files that a user must bring."""
+def list_brought_files(config: dict) -> dict[str, str]:
+    """Paths of the files that a user must bring, and what each of them is."""
     corpus = config["corpus"]
-    return [corpus["urls"]] if corpus["kind"] == "urls" else []
+    brought = {}
+    if corpus["kind"] == "urls":
+        brought[corpus["urls"]] = f"the list of captions and URLs of {corpus['name']}, docs/data.md"
+    fetched = list_fetched_checkpoints(config)
+    for model in config["models"]:
+        if "checkpoint" in model and model["checkpoint"] not in fetched:
+            what = f"the checkpoint of {model['name']}, docs/models.md"
+            brought[model["checkpoint"]] = what
+    return brought
 
 
-def explain_missing(paths: Iterable[str]) -> str:
-    """One paragraph on files that must be brought before a study can run."""
+def list_fetched_checkpoints(config: dict) -> dict[str, dict[str, str]]:
+    """Paths of the checkpoints that are downloaded, and from where.
+
+    A source has `url` and `sha256`, or `architecture` and `tag` (open_clip knows where that lies).
+    """
+    fetched = {}
+    for model in config["models"]:
+        if "url" in model:
+            fetched[model["checkpoint"]] = {"url": model["url"], "sha256": model["sha256"]}
+        elif "pretrained" in model:
+            source = {"architecture": model["architecture"], "tag": model["pretrained"]}
+            fetched[locate_checkpoint(model, config["data"])] = source
+    return fetched
+
+
+def locate_checkpoint(model: dict, data: str | Path) -> str:
+    """Path of the checkpoint of a model that is not trained here."""
+    if "checkpoint" in model:
+        return model["checkpoint"]
+    return str(Path(data, "checkpoints", f"{model['architecture']}_{model['pretrained']}"))
+
+
+def explain_missing(brought: dict[str, str]) -> str:
+    """One paragraph on files that must be brought before a study can run, by path."""
+    files = ", ".join(f"{path} ({what})" for path, what in brought.items())
     return (
-        f"These files are not there yet: {', '.join(map(str, paths))}. Put them there, or change "
-        "what the configuration says of them (docs/data.md tells where they come from)."
+        f"These files are not there yet: {files}. Put them there, or change what the configuration "
+        "says of them."
     )
 
 
@@ -208,33 +214,68 @@ def _check_datasets(config: dict) -> list[str]:
 def _check_models(config: dict, root: Path) -> list[str]:
     problems = []
     for model in config["models"]:
-        name = model["name"]
-        if "rewrites" in model["captions"] and not config["corpus"].get("rewrites"):
-            problems.append(f"captions of model {name!r} has 'rewrites'; the corpus has none.")
-        if model["corpus"] != config["corpus"]["name"]:
-            problems.append(
-                f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
-                f"the study has {config['corpus']['name']!r}."
-            )
-        try:
-            dim = embed_dim(model, root)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        too_large = [k for k in config["pruning"]["keep"] if k >= dim]
-        if too_large:
-            problems.append(
-                f"pruning.keep has {', '.join(map(str, too_large))}; allowed: less than the "
-                f"{dim} neurons of model {name!r} (all of them are measured as `full`)."
-            )
+        if model["kind"] == "scratch":
+            problems += _check_captions(model, config["corpus"])
+        else:
+            problems += _check_checkpoint(model)
+        if model["kind"] != "projections":
+            problems += _check_architecture(model, config["pruning"]["keep"], root)
     return problems
+
+
+def _check_captions(model: dict, corpus: dict) -> list[str]:
+    """What a model is pretrained on must be there."""
+    name = model["name"]
+    problems = []
+    if "rewrites" in model["captions"] and not corpus.get("rewrites"):
+        problems.append(f"captions of model {name!r} has 'rewrites'; the corpus has none.")
+    if model["corpus"] != corpus["name"]:
+        problems.append(
+            f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
+            f"the study has {corpus['name']!r}."
+        )
+    return problems
+
+
+def _check_checkpoint(model: dict) -> list[str]:
+    """A checkpoint has one origin, and what comes from a URL is known by its hash."""
+    name = model["name"]
+    problems = []
+    if ("checkpoint" in model) == ("pretrained" in model):
+        problems.append(f"model {name!r} needs one of checkpoint and pretrained.")
+    if "url" in model and not {"checkpoint", "sha256"} <= model.keys():
+        problems.append(
+            f"model {name!r} has a url; allowed: with checkpoint, where to put it, and sha256."
+        )
+    return problems
+
+
+def _check_architecture(model: dict, keep: list[int], root: Path) -> list[str]:
+    """It is there, its neurons can be measured, and some of them be pruned."""
+    name = model["name"]
+    try:
+        architecture = find_architecture(model, root)
+    except ValueError as error:
+        return [str(error)]
+    reason = explain_refusal(architecture)
+    if reason:
+        return [f"Model {name!r}, {model['architecture']}, cannot be studied: {reason}."]
+    dim = architecture["embed_dim"]
+    too_large = [k for k in keep if k >= dim]
+    if not too_large:
+        return []
+    return [
+        f"pruning.keep has {', '.join(map(str, too_large))}; allowed: less than the "
+        f"{dim} neurons of model {name!r} (all of them are measured as `full`)."
+    ]
 
 
 def _check_sizes(config: dict) -> list[str]:
     pairs = config["corpus"]["pairs"]
     batches = {"finetune.batch_size": config["finetune"]["batch_size"]}
     for model in config["models"]:
-        batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
+        if model["kind"] == "scratch":
+            batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
     return [
         f"{key} is {size}; allowed: at most corpus.pairs, which is {pairs}."
         for key, size in batches.items()

@@ -8,7 +8,7 @@ onstart:
 
 rule bring_files:
     output:
-        files=MISSING,
+        files=list(MISSING),
     log:
         LOGS / "bring_files.log",
     conda:

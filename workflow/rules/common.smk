@@ -10,12 +10,13 @@ sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
 os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
+from lib.architectures import embed_dim, find_architecture
 from lib.config import (
     check_config,
-    embed_dim,
     explain_missing,
     list_brought_files,
-    read_architecture,
+    list_fetched_checkpoints,
+    locate_checkpoint,
 )
 from lib.provenance import code_hash
 
@@ -33,10 +34,16 @@ BENCHMARKS = RESULTS / "benchmarks"
 CORPUS = config["corpus"]["name"]
 MODELS = {model["name"]: model for model in config["models"]}
 DATASETS = {dataset["name"]: dataset for dataset in config["datasets"]}
-DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items()}
+DIMS = {
+    name: embed_dim(model, workflow.basedir)
+    for name, model in MODELS.items()
+    if model["kind"] != "projections"
+}
 SEEDS = config["seeds"]
 EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[config["finetune"]["export"]]
-MISSING = [path for path in list_brought_files(config) if not Path(path).exists()]
+BROUGHT = list_brought_files(config)
+MISSING = {path: what for path, what in BROUGHT.items() if not Path(path).exists()}
+FETCHED = list_fetched_checkpoints(config)
 TABLES = [
     "captions",
     "claims",

@@ -3,4 +3,6 @@
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-raise FileNotFoundError(f"to be brought (docs/data.md): {', '.join(snakemake.output.files)}")
+raise FileNotFoundError(
+    f"to be brought (docs/data.md, docs/models.md): {', '.join(snakemake.output.files)}"
+)
