@@ -20,8 +20,8 @@ from sklearn.metrics import silhouette_score as sklearn_silhouette
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.update import replace_between, write_text
+from lib.architectures import read_architecture
 from lib.captions import find_neighbours, swap, token_words
-from lib.config import read_architecture
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
 from lib.feature_store import read_dataset_features

@@ -4,7 +4,6 @@ A JSON schema says what each key may be; what spans several keys (a k larger tha
 model of another corpus) is checked here.
 """
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 from lib.dataset_checks import check_datasets, list_dataset_files
 from lib.dataset_registry import read_registry
+from lib.model_checks import check_models, list_model_files
 
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
@@ -36,43 +36,20 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
         raise ValueError("The configuration is not valid. " + " ".join(problems))
 
 
-def embed_dim(model: dict, root: str | Path) -> int:
-    """Number of neurons of a model's projections."""
-    return read_architecture(model["architecture"], root)["embed_dim"]
-
-
-def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
-    """Read a model's architecture (open_clip's config form) from JSON.
-
-    Raises:
-        ValueError: the file is missing or no JSON, or lacks a key that a two-tower model needs.
-    """
-    path = Path(root) / path
-    try:
-        architecture = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ValueError(f"The architecture {path} does not exist.") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The architecture {path} is not valid JSON: {error}.") from error
-    missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(architecture)
-    if missing:
-        raise ValueError(f"The architecture {path} lacks {', '.join(sorted(missing))}.")
-    return architecture
-
-
 def list_brought_files(config: dict, root: str | Path) -> dict[str, str]:
     """Files that a user must bring: path to what it is, and where it comes from."""
-    corpus, files = config["corpus"], {}
-    if corpus["kind"] == "urls":
+    corpus, files = config.get("corpus", {}), {}
+    if corpus.get("kind") == "urls":
         files[corpus["urls"]] = f"the list of captions and URLs of corpus {corpus['name']!r}"
-    return files | list_dataset_files(config["datasets"], read_registry(root))
+    datasets = list_dataset_files(config.get("datasets", []), read_registry(root))
+    return files | list_model_files(config) | datasets
 
 
 def explain_missing(files: dict[str, str]) -> str:
     """One paragraph on files that must be brought before a study can run."""
     return (
         f"These files are not there yet: {describe_files(files)}. Put them there, or change "
-        "what the configuration says of them (docs/data.md tells where they come from)."
+        "what the configuration says of them (docs/data.md, docs/models.md)."
     )
 
 
@@ -155,7 +132,7 @@ def _key_path(path) -> str:
 
 def _cross_check(config: dict, root: Path) -> list[str]:
     """What spans several keys, section by section; a section that is absent is not checked."""
-    problems = [*_check_names(config), *_check_models(config, root)]
+    problems = [*_check_names(config), *check_models(config, root)]
     if "datasets" in config:
         problems += check_datasets(config, read_registry(root))
     if "misalignment" in config:
@@ -229,38 +206,14 @@ def _check_validation(config: dict) -> list[str]:
     return []
 
 
-def _check_models(config: dict, root: Path) -> list[str]:
-    problems = []
-    for model in config["models"]:
-        name = model["name"]
-        if "rewrites" in model["captions"] and not config["corpus"].get("rewrites"):
-            problems.append(f"captions of model {name!r} has 'rewrites'; the corpus has none.")
-        if model["corpus"] != config["corpus"]["name"]:
-            problems.append(
-                f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
-                f"the study has {config['corpus']['name']!r}."
-            )
-        try:
-            dim = embed_dim(model, root)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        too_large = [k for k in config.get("pruning", {}).get("keep", []) if k >= dim]
-        if too_large:
-            problems.append(
-                f"pruning.keep has {', '.join(map(str, too_large))}; allowed: less than the "
-                f"{dim} neurons of model {name!r} (all of them are measured as `full`)."
-            )
-    return problems
-
-
 def _check_sizes(config: dict) -> list[str]:
     pairs = config["corpus"]["pairs"]
     batches = {}
     if "finetune" in config:
         batches["finetune.batch_size"] = config["finetune"]["batch_size"]
     for model in config["models"]:
-        batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
+        if model["kind"] == "scratch":
+            batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
     return [
         f"{key} is {size}; allowed: at most corpus.pairs, which is {pairs}."
         for key, size in batches.items()

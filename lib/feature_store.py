@@ -54,6 +54,12 @@ def read_dataset_features(path: str | Path) -> DatasetFeatures:
         return DatasetFeatures(**tensors, classes=json.loads(file.metadata()["about"])["classes"])
 
 
+def write_origin(path: str | Path, origin: dict[str, str]) -> None:
+    """Write as JSON what made a corpus's features (`describe_origin`): an array cannot tell it."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(origin["origin"] + "\n")
+
+
 def write_array(path: str | Path, array: np.ndarray) -> None:
     """Write an array as .npy, whole or not at all."""
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:

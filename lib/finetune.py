@@ -20,6 +20,7 @@ from torch.nn import functional
 from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
 from lib.heads import Head
+from lib.layouts import from_open_clip
 from lib.progress import Progress
 
 
@@ -221,11 +222,19 @@ def replace_head(weights: dict[str, torch.Tensor], head: Head) -> dict[str, torc
     return replaced
 
 
-def write_checkpoint(path: str | Path, state: dict[str, torch.Tensor], epoch: int) -> None:
-    """Write a whole state dict as the original does: a torch file {epoch, state_dict}."""
+def write_checkpoint(
+    path: str | Path, state: dict[str, torch.Tensor], epoch: int, layout: str
+) -> None:
+    """Write a whole state dict as the original does: a torch file {epoch, state_dict}.
+
+    Args:
+        state: under open_clip's names.
+        layout: the names that the file gets, "open_clip" or "laclip" (see `lib.layouts`): it can be
+            loaded where the base model came from.
+    """
     # through a stream: torch writes the name of a path into the file
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        torch.save({"epoch": epoch, "state_dict": state}, stream)
+        torch.save({"epoch": epoch, "state_dict": from_open_clip(state, layout)}, stream)
 
 
 def _build_optimiser(projections: list[torch.Tensor], recipe: Recipe) -> torch.optim.AdamW:

@@ -1,28 +1,40 @@
 """CLIP-style models: open_clip's own class, built from JSON, divided into towers and head.
 
-An architecture is a mapping in the form of open_clip's model configs (`embed_dim`, `vision_cfg`,
-`text_cfg`), with an optional `preprocess_cfg` (`mean`, `std`, `interpolation`): a model is never
+An architecture is a mapping in the form of open_clip's model configs (see `lib.architectures`),
+with an optional `preprocess_cfg` (`mean`, `std`, `interpolation`, `resize_mode`): a model is never
 evaluated under another model's preprocessing.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
 
 # isort: split
+import numpy as np
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from timm.models import register_model
 from timm.models.resnet import ResNet, test_resnet
+from timm.models.vision_transformer import (
+    VisionTransformer,
+    vit_base_patch16_224,
+    vit_large_patch16_224,
+    vit_small_patch16_224,
+)
 from torch import nn
 from torchvision.transforms import Compose, InterpolationMode, RandomResizedCrop
 
+from lib.architectures import explain_refusal
+from lib.checkpoints import check_weights, load_state_dict
 from lib.files import atomic_path
 from lib.heads import Head
+from lib.layouts import from_open_clip, to_open_clip
+
+Model = open_clip.CLIP | open_clip.CustomTextCLIP
 
 
 @register_model
@@ -34,22 +46,75 @@ def glyph_resnet(pretrained: bool = False, **kwargs) -> ResNet:
     return test_resnet(pretrained, **{"channels": (32, 48, 48, 128), **kwargs})
 
 
-def build_model(architecture: dict, seed: int = 0) -> open_clip.CLIP:
+@register_model
+def laclip_vit_small_patch16_224(pretrained: bool = False, **kwargs) -> VisionTransformer:
+    """LaCLIP's ViT-S/16: queries and keys are normalised, in 12 heads instead of timm's 6."""
+    return vit_small_patch16_224(pretrained, **{"qk_norm": True, "num_heads": 12, **kwargs})
+
+
+@register_model
+def laclip_vit_base_patch16_224(pretrained: bool = False, **kwargs) -> VisionTransformer:
+    """LaCLIP's ViT-B/16: queries and keys are normalised."""
+    return vit_base_patch16_224(pretrained, **{"qk_norm": True, **kwargs})
+
+
+@register_model
+def laclip_vit_large_patch16_224(pretrained: bool = False, **kwargs) -> VisionTransformer:
+    """LaCLIP's ViT-L/16: queries and keys are normalised."""
+    return vit_large_patch16_224(pretrained, **{"qk_norm": True, **kwargs})
+
+
+def build_model(architecture: dict, seed: int = 0) -> Model:
     """Build a model with random weights, the same for the same seed.
 
     Raises:
-        ValueError: a tower of the architecture does not end in a linear projection.
+        ValueError: the model cannot be studied (`architectures.explain_refusal`).
     """
-    settings = {key: value for key, value in architecture.items() if key != "preprocess_cfg"}
+    reason = explain_refusal(architecture)
+    if reason:
+        raise ValueError(f"the architecture cannot be studied: {reason}")
+    others = ("preprocess_cfg", "custom_text", "vision_cfg")
+    settings = {key: value for key, value in architecture.items() if key not in others}
+    # some of open_clip's configs ask timm for a tower's weights, which would be downloaded
+    vision = architecture["vision_cfg"] | {"timm_model_pretrained": False}
+    build = open_clip.CustomTextCLIP if architecture.get("custom_text") else open_clip.CLIP
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = open_clip.CLIP(**settings)
+        model = build(vision_cfg=vision, **settings)
     _find_image_projection(model)
-    if not isinstance(model.text_projection, nn.Parameter):
-        raise ValueError(
-            "the text tower does not end in a linear layer without bias; neurons are columns of "
-            "such a projection"
-        )
+    _find_text_projection(model)
+    return model
+
+
+def complete_architecture(architecture: dict) -> dict:
+    """An architecture with all that it leaves to open_clip's defaults written out."""
+    preprocess = asdict(_get_preprocessing(architecture))
+    return architecture | {
+        "quick_gelu": architecture.get("quick_gelu", False),
+        "custom_text": architecture.get("custom_text", False),
+        "preprocess_cfg": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in preprocess.items()
+        },
+    }
+
+
+def import_model(path: str | Path, architecture: dict, layout: str) -> Model:
+    """Build the architecture with the weights of a checkpoint of any origin.
+
+    Nothing is resized or left out: positional embeddings of another length are an error.
+
+    Args:
+        layout: the names in the file, "open_clip" or "laclip" (see `lib.layouts`).
+
+    Raises:
+        ValueError: the file is no checkpoint, or asks to execute something; or its weights are not
+            those of the architecture.
+    """
+    model = build_model(architecture)
+    state = load_state_dict(path)
+    check_weights(state, from_open_clip(model.state_dict(), layout), path)
+    model.load_state_dict(to_open_clip(state, layout))
     return model
 
 
@@ -60,50 +125,43 @@ def save_model(path: str | Path, model: nn.Module, metadata: dict[str, str]) -> 
         save_file(state, temporary, metadata)
 
 
-def load_model(path: str | Path, architecture: dict) -> open_clip.CLIP:
+def load_model(path: str | Path, architecture: dict) -> Model:
     """Build the architecture and load the weights of a file that `save_model` wrote, all of them.
 
     Raises:
         ValueError: the file is no safetensors file, or names or shapes in it are not those of the
             architecture.
     """
-    model = build_model(architecture)
-    try:
-        model.load_state_dict(load_file(path))
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file: {error}") from error
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} does not fit its architecture: {reason[:300]}") from error
-    return model
+    return import_model(path, architecture, "open_clip")
 
 
-def split_head(model: open_clip.CLIP) -> tuple[open_clip.CLIP, Head]:
+def split_head(model: Model) -> tuple[Model, Head]:
     """Take the projections off a model (it is changed) and return the frozen towers and the head.
 
     The towers' `encode_image` and `encode_text` then end before the projection: (n, image width)
     and (n, text width). They are in evaluation mode and require no gradient.
     """
     owner, name = _find_image_projection(model)
-    image_projection = getattr(owner, name)
-    if isinstance(image_projection, nn.Linear):  # weight of shape (dim, width)
-        image_weight, replacement = image_projection.weight.T, nn.Identity()
-    else:
-        image_weight, replacement = image_projection, None
+    text_owner, text_name = _find_text_projection(model)
     head = Head(
-        image_weight.detach().numpy(force=True).copy(),
-        model.text_projection.detach().numpy(force=True).copy(),
+        _get_matrix(getattr(owner, name)),
+        _get_matrix(getattr(text_owner, text_name)),
         float(model.logit_scale.detach()),
     )
-    setattr(owner, name, replacement)
-    model.text_projection = None
+    is_layer = isinstance(getattr(owner, name), nn.Linear)
+    setattr(owner, name, nn.Identity() if is_layer else None)
+    setattr(text_owner, text_name, None)
     return model.eval().requires_grad_(False), head
 
 
 def get_tokenizer(architecture: dict) -> Callable[[list[str]], torch.Tensor]:
-    """open_clip's byte-pair tokenizer: texts to token ids (n, context length)."""
+    """open_clip's byte-pair tokenizer: texts to token ids (n, context length).
+
+    LaCLIP's yields the same ids (compared on the 15,833 captions of CC3M's validation split).
+    """
+    text = architecture["text_cfg"]
     return open_clip.SimpleTokenizer(
-        context_length=architecture["text_cfg"].get("context_length", 77)
+        context_length=text.get("context_length", 77), **(text.get("tokenizer_kwargs") or {})
     )
 
 
@@ -114,9 +172,7 @@ def get_transform(architecture: dict, crop_scale: tuple[float, float] | None = N
         crop_scale: None resizes the shorter side and crops the centre (evaluation); a range draws a
             crop of that share of the area and resizes it (training).
     """
-    preprocess = PreprocessCfg(
-        size=architecture["vision_cfg"]["image_size"], **architecture.get("preprocess_cfg", {})
-    )
+    preprocess = _get_preprocessing(architecture)
     transform = image_transform_v2(preprocess, is_train=False)
     if crop_scale is None:
         return transform
@@ -125,15 +181,43 @@ def get_transform(architecture: dict, crop_scale: tuple[float, float] | None = N
     return Compose([crop, *transform.transforms[-3:]])  # after resizing: RGB, to tensor, normalise
 
 
-def _find_image_projection(model: open_clip.CLIP) -> tuple[nn.Module, str]:
+def _get_preprocessing(architecture: dict) -> PreprocessCfg:
+    """The preprocessing in an architecture, to the size that its image tower takes."""
+    size = architecture["vision_cfg"].get("image_size", PreprocessCfg.size)
+    return PreprocessCfg(**(architecture.get("preprocess_cfg", {}) | {"size": size}))
+
+
+def _get_matrix(projection: nn.Linear | nn.Parameter) -> np.ndarray:
+    """A projection as (width, dim) float32, in memory of its own."""
+    weight = projection.weight.T if isinstance(projection, nn.Linear) else projection
+    return weight.detach().numpy(force=True).copy()
+
+
+def _find_image_projection(model: Model) -> tuple[nn.Module, str]:
     """The module and the attribute's name that hold the image tower's last linear layer."""
     visual = model.visual
-    if isinstance(getattr(visual, "proj", None), nn.Parameter):
-        return visual, "proj"
-    projection = getattr(getattr(visual, "head", None), "proj", None)
-    if isinstance(projection, nn.Linear) and projection.bias is None:
-        return visual.head, "proj"
-    raise ValueError(
-        f"the image tower {type(visual).__name__} does not end in a linear layer without bias; "
+    for owner in (visual, getattr(visual, "head", None)):
+        if _is_projection(getattr(owner, "proj", None)):
+            return owner, "proj"
+    raise ValueError(_no_projection("image", visual))
+
+
+def _find_text_projection(model: Model) -> tuple[nn.Module, str]:
+    """The module and the attribute's name that hold the text tower's last linear layer."""
+    owner = getattr(model, "text", model)
+    if _is_projection(owner.text_projection):
+        return owner, "text_projection"
+    raise ValueError(_no_projection("text", owner))
+
+
+def _is_projection(candidate: object) -> bool:
+    """Whether it is a linear layer without bias, as a module or as a matrix."""
+    is_layer = isinstance(candidate, nn.Linear) and candidate.bias is None
+    return is_layer or isinstance(candidate, nn.Parameter)
+
+
+def _no_projection(tower: str, found: nn.Module) -> str:
+    return (
+        f"the {tower} tower {type(found).__name__} does not end in a linear layer without bias; "
         "neurons are columns of such a projection"
     )

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 PACKAGES = (
     "matplotlib",
     "numpy",
@@ -64,6 +66,16 @@ def describe_origin(code: str, **settings: Any) -> dict[str, str]:
     """
     origin = {"code": code, "versions": versions(), **settings}
     return {"origin": json.dumps(origin, sort_keys=True)}
+
+
+def read_checkpoint_hash(path: str | Path) -> str | None:
+    """SHA-256 of the checkpoint that a file's numbers come from, None if they were trained here.
+
+    Args:
+        path: safetensors file with the metadata of `describe_origin`.
+    """
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["origin"]).get("checkpoint")
 
 
 def versions() -> dict[str, str]:

@@ -10,17 +10,17 @@ sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
 os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
+from lib.architectures import embed_dim, find_architecture
 from lib.config import (
     check_config,
     describe_files,
-    embed_dim,
     explain_missing,
     list_brought_files,
-    read_architecture,
 )
 from lib.dataset_checks import expand_shards, list_dataset_files
 from lib.dataset_registry import read_registry
 from lib.image_folder import fingerprint
+from lib.model_checks import list_fetched_checkpoints, locate_checkpoint
 from lib.provenance import code_hash
 
 try:
@@ -50,11 +50,9 @@ DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items
 SEEDS = config.get("seeds", [])
 EXPORT = config.get("finetune", {}).get("export", "none")
 EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[EXPORT]
-MISSING = {
-    path: about
-    for path, about in list_brought_files(config, workflow.basedir).items()
-    if not Path(path).exists()
-}
+BROUGHT = list_brought_files(config, workflow.basedir)
+MISSING = {path: about for path, about in BROUGHT.items() if not Path(path).exists()}
+FETCHED = list_fetched_checkpoints(config)
 REGISTRY = read_registry(workflow.basedir)
 # The tables of each experiment, by the section of the config that asks for it.
 TABLES = {

@@ -4,11 +4,13 @@
 rule extract_corpus_features:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
+        architecture=DATA / "models/{model}/architecture.json",
         shards=get_shards(),
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
     output:
         images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
+        origin=DATA / f"features/{{model}}/{CORPUS}/origin.json",
     log:
         LOGS / "extract_corpus_features/{model}.log",
     benchmark:
@@ -21,7 +23,6 @@ rule extract_corpus_features:
         runtime=120,
         gpu=get_gpus,
     params:
-        architecture=get_architecture,
         views=config["finetune"]["views"],
         # a single view is no random crop
         crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
@@ -37,6 +38,7 @@ rule extract_corpus_features:
 rule extract_dataset_features:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
+        architecture=DATA / "models/{model}/architecture.json",
         archives=get_archives,
         names=DATA / "datasets/{dataset}/classnames.txt",
         templates=DATA / "datasets/{dataset}/templates.txt",
@@ -54,7 +56,6 @@ rule extract_dataset_features:
         runtime=60,
         gpu=get_gpus,
     params:
-        architecture=get_architecture,
         batch_size=config["evaluation"]["batch_size"],
         max_samples=config["evaluation"]["max_samples"],
         device=config["device"],

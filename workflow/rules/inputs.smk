@@ -20,8 +20,28 @@ def get_shards():
     return [DATA / f"corpora/{CORPUS}/shards/{CORPUS}-{shard:05d}.tar" for shard in range(count)]
 
 
+def get_pattern(names):
+    """What a wildcard that stands for one of these names matches; nothing where there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def get_models(*kinds):
+    """Names of the models of these kinds."""
+    return [name for name, model in MODELS.items() if model["kind"] in kinds]
+
+
 def get_architecture(wildcards):
-    return read_architecture(MODELS[wildcards.model]["architecture"], workflow.basedir)
+    return find_architecture(MODELS[wildcards.model], workflow.basedir)
+
+
+def get_checkpoint(wildcards):
+    """The checkpoint that a model which is not trained here is made of."""
+    return locate_checkpoint(MODELS[wildcards.model], DATA)
+
+
+def get_layout(wildcards):
+    """The names that a model's weights have where it comes from, as `lib.layouts` knows them."""
+    return "laclip" if MODELS[wildcards.model]["kind"] == "laclip" else "open_clip"
 
 
 def get_permutations(wildcards):

@@ -85,6 +85,7 @@ rule finetune_heads:
         recipes=get_recipes(FINETUNE_KEYS),
         seeds=SEEDS,
         exported_seeds=EXPORTED_SEEDS,
+        layout=get_layout,
         device=config["device"],
         code=get_code_hash("finetune_heads.py"),
     message:

@@ -3,4 +3,4 @@
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-raise FileNotFoundError(f"to be brought (docs/data.md): {snakemake.params.missing}")
+raise FileNotFoundError(f"to be brought (docs/data.md, docs/models.md): {snakemake.params.missing}")

@@ -2,33 +2,38 @@
 
 import functools
 
+from lib.architectures import read_architecture
 from lib.compat import select_device
 from lib.corpus import iterate_images, read_captions
-from lib.feature_store import write_array
+from lib.feature_store import write_array, write_origin
 from lib.features import extract_texts, extract_views
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.progress import start_log
+from lib.provenance import describe_origin, read_checkpoint_hash
 
 CROP_SEED = 0  # the crops are the same for every seed of the fine-tunes: features are shared
 
 start_log(snakemake.log[0])
-params = snakemake.params
+source, output, params = snakemake.input, snakemake.output, snakemake.params
 device = select_device(params.device)
-table = read_captions(snakemake.input.captions)
-towers, _ = split_head(load_model(snakemake.input.weights, params.architecture).to(device))
+table = read_captions(source.captions)
+architecture = read_architecture(source.architecture)
+towers, _ = split_head(load_model(source.weights, architecture).to(device))
 
 texts = extract_texts(
-    towers, get_tokenizer(params.architecture), table.captions, params.batch_size, device
+    towers, get_tokenizer(architecture), table.captions, params.batch_size, device
 )
-write_array(snakemake.output.texts, texts)
+write_array(output.texts, texts)
 extract_views(
-    snakemake.output.images,
+    output.images,
     towers,
-    functools.partial(iterate_images, snakemake.input.shards),
+    functools.partial(iterate_images, source.shards),
     table.keys,
-    get_transform(params.architecture, params.crop_scale),
+    get_transform(architecture, params.crop_scale),
     params.views,
     CROP_SEED,
     params.batch_size,
     device,
 )
+checkpoint = read_checkpoint_hash(source.weights)
+write_origin(output.origin, describe_origin(params.code, checkpoint=checkpoint))

@@ -1,30 +1,30 @@
 """Makes the features of a downstream dataset: of its images, and of the prompts of its classes."""
 
+from lib.architectures import read_architecture
 from lib.compat import select_device
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.progress import start_log
-from lib.provenance import describe_origin
+from lib.provenance import describe_origin, read_checkpoint_hash
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
-towers, _ = split_head(load_model(source.weights, params.architecture).to(device))
+architecture = read_architecture(source.architecture)
+towers, _ = split_head(load_model(source.weights, architecture).to(device))
 prompts = read_prompts(source.names, source.templates)
 labels = read_labels(source.archives, len(prompts.classes))
 rows = choose_rows(labels, params.max_samples)
 
 texts = [text for texts in prompts.texts for text in texts]
-text_features = extract_texts(
-    towers, get_tokenizer(params.architecture), texts, params.batch_size, device
-)
+text_features = extract_texts(towers, get_tokenizer(architecture), texts, params.batch_size, device)
 features = DatasetFeatures(
     images=extract_images(
         towers,
         iterate_rows(source.archives, rows),
-        get_transform(params.architecture),
+        get_transform(architecture),
         params.batch_size,
         device,
     ),
@@ -32,4 +32,5 @@ features = DatasetFeatures(
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
     classes=prompts.classes,
 )
-write_dataset_features(snakemake.output.features, features, describe_origin(params.code))
+origin = describe_origin(params.code, checkpoint=read_checkpoint_hash(source.weights))
+write_dataset_features(snakemake.output.features, features, origin)

@@ -1,7 +1,7 @@
 """Makes the heads of all seeds, by the study's recipe and its variations, of cached features.
 
-All epochs' losses and validation accuracies go to log.txt, and whole checkpoints (the pretrained
-weights with the new head) are written for the seeds that are exported.
+All epochs' losses and validation accuracies go to log.txt. Whole checkpoints of the exported seeds
+are the pretrained weights with the new head, under the names of where the model comes from.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from lib.finetune import (
 )
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
-from lib.provenance import describe_origin
+from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.zeroshot import zero_shot_accuracy
 
 start_log(snakemake.log[0])
@@ -53,7 +53,8 @@ for seed, path in itertools.zip_longest(params.seeds, source.permutations):
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}
-origin = describe_origin(params.code, recipes=params.recipes)
+checkpoint = read_checkpoint_hash(source.head)
+origin = describe_origin(params.code, recipes=params.recipes, checkpoint=checkpoint)
 write_heads(output.heads, {str(seed): result.head for seed, result in main.items()}, origin)
 write_heads(output.sensitivity, variations, origin)
 for path, result in zip(output.logs, main.values(), strict=True):
@@ -63,5 +64,7 @@ for seed, last, best in zip(
     params.exported_seeds, output.checkpoints[::2], output.checkpoints[1::2], strict=True
 ):
     result = main[seed]
-    write_checkpoint(last, replace_head(weights, result.head), len(result.history) - 1)
-    write_checkpoint(best, replace_head(weights, result.best_head), result.best_epoch)
+    epoch = len(result.history) - 1
+    write_checkpoint(last, replace_head(weights, result.head), epoch, params.layout)
+    best_weights = replace_head(weights, result.best_head)
+    write_checkpoint(best, best_weights, result.best_epoch, params.layout)

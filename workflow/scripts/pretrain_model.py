@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from lib.architectures import write_architecture
 from lib.compat import select_device
 from lib.files import atomic_path
 from lib.heads import write_heads
-from lib.models import save_model, split_head
+from lib.models import complete_architecture, save_model, split_head
 from lib.pretrain import Settings, load_pairs, pretrain
 from lib.progress import start_log
 from lib.provenance import describe_origin
@@ -25,7 +26,9 @@ device = select_device(params.device)
 model, history = pretrain(
     params.architecture, train, validation, settings, device, params.state, params.code
 )
-metadata = describe_origin(params.code, architecture=params.architecture)
+architecture = complete_architecture(params.architecture)
+metadata = describe_origin(params.code, architecture=architecture)
+write_architecture(output.architecture, architecture)
 with atomic_path(output.history) as temporary:
     temporary.write_text(json.dumps(history, indent=1))
 save_model(output.weights, model, metadata)

@@ -4,7 +4,7 @@ import json
 
 from lib.files import atomic_path, sha256
 from lib.progress import start_log
-from lib.provenance import versions
+from lib.provenance import read_checkpoint_hash, versions
 
 start_log(snakemake.log[0])
 source = snakemake.input
@@ -12,6 +12,7 @@ manifest = {
     "versions": versions(),
     "config": snakemake.params.config,
     "code": snakemake.params.code_hashes,
+    "checkpoints": {path: read_checkpoint_hash(path) for path in source.weights},
     "inputs": {path: sha256(path) for path in [*source.captions, *source.weights]},
     "tables": {path: sha256(path) for path in source.tables},
 }
