@@ -3,7 +3,7 @@
 
 rule plot_gallery:
     input:
-        shards=get_shards()[:1],
+        shards=get_shards(),
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
         permutation=RESULTS / f"permutations/{GALLERY_SWAP}.npy",
     output:

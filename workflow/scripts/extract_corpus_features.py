@@ -1,9 +1,7 @@
 """Makes the features of a corpus, image and text, of a model's weights and the corpus's shards."""
 
-import functools
-
 from lib.compat import select_device
-from lib.corpus import iterate_images, read_captions
+from lib.corpus import read_captions
 from lib.feature_store import write_array
 from lib.features import extract_texts, extract_views
 from lib.models import get_tokenizer, get_transform, load_model, split_head
@@ -24,7 +22,7 @@ write_array(snakemake.output.texts, texts)
 extract_views(
     snakemake.output.images,
     towers,
-    functools.partial(iterate_images, snakemake.input.shards),
+    snakemake.input.shards,
     table.keys,
     get_transform(params.architecture, params.crop_scale),
     params.views,
