@@ -7,14 +7,17 @@ model of another corpus) is checked here.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from braceexpand import UnbalancedBracesError, braceexpand
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from lib.glyphs import TASKS
+
+SHOWN = 4  # files that are missing are named, if there are more
 
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
@@ -61,15 +64,36 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
 
 
 def list_brought_files(config: dict) -> list[str]:
-    """Paths of the files that a user must bring."""
+    """Paths of the files (and the folder of images) that a user must bring."""
     corpus = config["corpus"]
-    return [corpus["urls"]] if corpus["kind"] == "urls" else []
+    if corpus["kind"] == "glyphs":
+        return []
+    inputs = {
+        "urls": lambda: [corpus["urls"]],
+        "table": lambda: [corpus["table"], corpus["root"]],
+        "shards": lambda: list_shards(corpus),
+    }
+    rewrites = corpus.get("rewrites", {})
+    others = [corpus.get("keys"), *rewrites.get("files", []), rewrites.get("captions")]
+    return [*inputs[corpus["kind"]](), *(path for path in others if path is not None)]
 
 
-def explain_missing(paths: Iterable[str]) -> str:
+def list_shards(corpus: dict) -> list[str]:
+    """Paths of the shards of a corpus of that kind, in order, with brace ranges expanded."""
+    return [path for pattern in corpus["shards"] for path in braceexpand(pattern)]
+
+
+def abbreviate(paths: Sequence[str]) -> str:
+    """Paths in a sentence: many are told by the first few and their number."""
+    more = len(paths) - SHOWN
+    few = ", ".join(map(str, paths[:SHOWN]))
+    return f"{few}, ... and {more} more" if more > 0 else few
+
+
+def explain_missing(paths: Sequence[str]) -> str:
     """One paragraph on files that must be brought before a study can run."""
     return (
-        f"These files are not there yet: {', '.join(map(str, paths))}. Put them there, or change "
+        f"These files are not there yet: {abbreviate(paths)}. Put them there, or change "
         "what the configuration says of them (docs/data.md tells where they come from)."
     )
 
@@ -138,6 +162,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
         *_check_ranges(config),
         *_check_datasets(config),
         *_check_sizes(config),
+        *_check_corpus(config["corpus"]),
     ]
 
 
@@ -240,3 +265,21 @@ def _check_sizes(config: dict) -> list[str]:
         for key, size in batches.items()
         if size > pairs
     ]
+
+
+def _check_corpus(corpus: dict) -> list[str]:
+    """Rows for all pairs that are asked for; shards named once, in brace ranges that are closed."""
+    wanted = corpus["pairs"] + corpus["validation_pairs"]
+    if corpus.get("rows", wanted) < wanted:
+        return [
+            f"corpus.rows is {corpus['rows']}; allowed: at least corpus.pairs and "
+            f"corpus.validation_pairs together, which are {wanted}."
+        ]
+    if corpus["kind"] != "shards":
+        return []
+    try:
+        paths = Counter(list_shards(corpus))
+    except UnbalancedBracesError:
+        return [f"corpus.shards is {corpus['shards']}; allowed: braces that are closed."]
+    twice = [path for path, times in paths.items() if times > 1]
+    return [f"corpus.shards names {abbreviate(twice)} more than once."] if twice else []

@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from lib.config import check_config
+from lib.config import check_config, explain_missing, list_brought_files
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["pruning", "draws"], 5, r"pruning\.draws is 5; allowed: a multiple of 2"),
         (["datasets", 0, "images"], 19, r"images of dataset 'digits' is 19; allowed: at least 20"),
         (["evaluation", "max_samples"], 30, r"max_samples is 30; allowed: at least 36"),
-        (["corpus", "kind"], "shards", r"corpus\.kind is 'shards'; allowed: one of 'glyphs'"),
+        (["corpus", "kind"], "coco", r"corpus\.kind is 'coco'; allowed: one of 'glyphs'"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
     ],
 )
@@ -78,3 +78,66 @@ def test_a_missing_key_is_named(config, root):
     del config["pruning"]
     with pytest.raises(ValueError, match="the configuration lacks pruning"):
         check(config, root)
+
+
+# --- Corpora that are brought ---------------------------------------------------------------------
+
+
+PAIRS = {"name": "glyphs", "pairs": 1000, "validation_pairs": 100, "min_success": 0.5}
+DOWNLOAD = {"user_agent": "me", "image_size": 64, "max_pixels": 9, "max_bytes": 9, "deadline": 1}
+DOWNLOAD |= {"attempts": 1, "max_redirects": 1, "connections": 1, "connections_per_host": 1}
+CORPORA = {
+    "urls": PAIRS
+    | {"urls": "l.tsv", "rows": 2000, "pairs_per_shard": 500}
+    | {"download": DOWNLOAD | {"allowed_addresses": []}},
+    "table": PAIRS
+    | {"table": "t.csv", "rows": 2000, "pairs_per_shard": 500, "root": "images"}
+    | {"path_column": "a", "caption_column": "b", "image_size": 64, "max_pixels": 9},
+    "shards": PAIRS | {"shards": ["a/{000..331}.tar", "b.tar"]},
+}
+REWRITES = {"files": ["r1.txt", "r2.txt"], "captions": "o.csv"}
+
+
+def bring(config, kind, **changes):
+    return config | {"corpus": CORPORA[kind] | {"kind": kind, "rewrites": REWRITES} | changes}
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+def test_brought_corpora_are_valid_and_name_what_to_bring(config, root, kind):
+    config = bring(config, kind, keys="k.txt")
+    check(config, root)
+    shards = [f"a/{n:03d}.tar" for n in range(332)]
+    inputs = {"urls": ["l.tsv"], "table": ["t.csv", "images"], "shards": [*shards, "b.tar"]}
+    others = ["k.txt", "r1.txt", "r2.txt", "o.csv"]
+    assert list_brought_files(config) == inputs[kind] + others
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("urls", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
+        ("table", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
+        ("table", {"table": "t.xlsx"}, r"corpus\.table is 't\.xlsx'; allowed: text that matches"),
+        ("shards", {"shards": ["a/{00..01.tar"]}, r"shards is .*; allowed: braces that are closed"),
+        ("shards", {"shards": ["{1..2}.tar", "2.tar"]}, r"corpus\.shards names 2\.tar more than"),
+        ("shards", {"rows": 5}, r"Unknown key rows in corpus"),
+        ("shards", {"rewrites": {"files": []}}, r"rewrites\.files is \[\]; .* at least 1"),
+        ("shards", {"rewrites": 3}, r"corpus\.rewrites is 3; allowed: object"),
+    ],
+)
+def test_bad_corpora_are_explained(config, root, kind, changes, message):
+    with pytest.raises(ValueError, match=message):
+        check(bring(config, kind, **changes), root)
+
+
+def test_rewrites_must_be_there_for_a_model_that_wants_them(config, root):
+    config = bring(config, "shards")
+    del config["corpus"]["rewrites"]
+    with pytest.raises(ValueError, match="'laclip' has 'rewrites'; the corpus has none"):
+        check(config, root)
+
+
+def test_many_missing_files_are_abbreviated():
+    paths = [f"{n}.tar" for n in range(332)]
+    assert "0.tar, 1.tar, 2.tar, 3.tar, ... and 328 more. Put" in explain_missing(paths)
+    assert "yet: 0.tar, 1.tar, 2.tar, 3.tar. Put" in explain_missing(paths[:4])

@@ -18,8 +18,9 @@ rule bring_files:
         mem_mb=100,
         runtime=1,
     params:
+        files=abbreviate(MISSING),
         code=get_code_hash("bring_files.py"),
     message:
-        "To be brought: {output.files}"
+        "To be brought: {params.files}"
     script:
         "../scripts/bring_files.py"

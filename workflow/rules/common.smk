@@ -11,10 +11,12 @@ sys.path.insert(0, workflow.basedir)
 os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
 from lib.config import (
+    abbreviate,
     check_config,
     embed_dim,
     explain_missing,
     list_brought_files,
+    list_shards,
     read_architecture,
 )
 from lib.provenance import code_hash
@@ -46,6 +48,8 @@ TABLES = [
     "pruning",
     "sensitivity",
 ]
+if config["corpus"]["kind"] != "glyphs":
+    TABLES.append("corpus")
 
 
 def get_cs_label(cs):

@@ -3,4 +3,4 @@
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-raise FileNotFoundError(f"to be brought (docs/data.md): {', '.join(snakemake.output.files)}")
+raise FileNotFoundError(f"to be brought (docs/data.md): {snakemake.params.files}")
