@@ -68,14 +68,12 @@ def list_brought_files(config: dict) -> list[str]:
     corpus = config["corpus"]
     if corpus["kind"] == "glyphs":
         return []
-    inputs = {
-        "urls": lambda: [corpus["urls"]],
-        "table": lambda: [corpus["table"], corpus["root"]],
-        "shards": lambda: list_shards(corpus),
-    }
+    # a list stands under the name of its kind
+    given = list_shards(corpus) if corpus["kind"] == "shards" else [corpus[corpus["kind"]]]
     rewrites = corpus.get("rewrites", {})
-    others = [corpus.get("keys"), *rewrites.get("files", []), rewrites.get("captions")]
-    return [*inputs[corpus["kind"]](), *(path for path in others if path is not None)]
+    others = [corpus.get("root"), corpus.get("keys"), rewrites.get("captions")]
+    others += rewrites.get("files", [])
+    return [*given, *(path for path in others if path is not None)]
 
 
 def list_shards(corpus: dict) -> list[str]:

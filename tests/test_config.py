@@ -108,7 +108,7 @@ def test_brought_corpora_are_valid_and_name_what_to_bring(config, root, kind):
     check(config, root)
     shards = [f"a/{n:03d}.tar" for n in range(332)]
     inputs = {"urls": ["l.tsv"], "table": ["t.csv", "images"], "shards": [*shards, "b.tar"]}
-    others = ["k.txt", "r1.txt", "r2.txt", "o.csv"]
+    others = ["k.txt", "o.csv", "r1.txt", "r2.txt"]
     assert list_brought_files(config) == inputs[kind] + others
 
 

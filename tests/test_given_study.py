@@ -40,6 +40,7 @@ def write_study(folder, name, corpus, key_of):
     rewrites = [f"there is {caption} in the picture\n" for caption in CAPTIONS]
     rewrites[3] = "cat\n"
     (folder / f"lists/{name}_rewrites.txt").write_text("".join(rewrites))
+    (folder / f"lists/{name}_captions.txt").write_text("\n".join(CAPTIONS))
     config = yaml.safe_load((folder / "config/tiny.yaml").read_text())
     config |= {"results": f"results/{name}", "data": f"results/{name}/data"}
     config["corpus"] = corpus | {
@@ -49,7 +50,10 @@ def write_study(folder, name, corpus, key_of):
         "validation_pairs": VALIDATION,
         "min_success": 0.9,
         "keys": f"lists/{name}_keys.txt",
-        "rewrites": {"files": [f"lists/{name}_rewrites.txt"]},
+        "rewrites": {
+            "files": [f"lists/{name}_rewrites.txt"],
+            "captions": f"lists/{name}_captions.txt",
+        },
     }
     config["models"] = [config["models"][1] | {"corpus": name}]
     config["finetune"] |= {"views": 1}
