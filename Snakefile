@@ -19,17 +19,22 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/brought.smk"
-include: "workflow/rules/corpus.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"
-include: "workflow/rules/features.smk"
 include: "workflow/rules/purity.smk"
 include: "workflow/rules/verdicts.smk"
 
 
 # An experiment is part of a study if its section is part of the config.
+if "corpus" in config:
+
+    include: f"workflow/rules/corpus_{CORPUS_KIND}.smk"
+    include: "workflow/rules/pretraining.smk"
+
+
 if "datasets" in config:
 
+    include: "workflow/rules/features.smk"
     include: "workflow/rules/comparison.smk"
 
 

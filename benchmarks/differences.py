@@ -126,7 +126,7 @@ def compare_times(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
 
     def encode() -> None:
         transform, tokenize = get_transform(architecture), get_tokenizer(architecture)
-        pictures = (image for _, image in iterate_images(study.shards()))
+        pictures = (image for _, image in iterate_images(study.shards(), table.keys))
         extract_images(towers, pictures, transform, BATCH, "cpu")
         extract_texts(towers, tokenize, table.captions, BATCH, "cpu")
 
@@ -176,9 +176,8 @@ def compare_random_towers(study: Study) -> Iterator[tuple[str, str, str]]:
     towers, head = split_head(build_model(study.architecture(), seed=0))
     table, architecture = study.captions(), study.architecture()
     transform = get_transform(architecture)
-    images = extract_images(
-        towers, (image for _, image in iterate_images(study.shards())), transform, BATCH, "cpu"
-    )[None]
+    pictures = (image for _, image in iterate_images(study.shards(), table.keys))
+    images = extract_images(towers, pictures, transform, BATCH, "cpu")[None]
     texts = extract_texts(towers, get_tokenizer(architecture), table.captions, BATCH, "cpu")
     rows = [table.rows(split) for split in ("train", "validation")]
     train, validation = (_aligned_pairs(images, texts, table.captions, each) for each in rows)

@@ -26,9 +26,10 @@ FIGURES = ("gallery", "purity", "pruning_glyphs")
 HEADER = """\
 # Configuration
 
-Made from the schema by `docs/update.py`. A key that is not called optional is required, and an
-unknown one is an error. `config.yaml` holds the embedded study's values, `config/` other studies.
-`a[].b` is key `b` of each entry of the list `a`.
+Made from the schema by `docs/update.py`. Every key is required unless its meaning says
+*Optional*, and an unknown one is an error.
+`config.yaml` holds the embedded study's values, `config/` other studies. `a[].b` is key `b` of each
+entry of the list `a`.
 
 | key | allowed | meaning |
 |---|---|---|

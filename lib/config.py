@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from lib.corpus_checks import check_corpus, list_corpus_files
 from lib.dataset_checks import check_datasets, list_dataset_files
 from lib.dataset_registry import read_registry
 from lib.model_checks import check_models, list_model_files
@@ -38,9 +39,7 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
 
 def list_brought_files(config: dict, root: str | Path) -> dict[str, str]:
     """Files that a user must bring: path to what it is, and where it comes from."""
-    corpus, files = config.get("corpus", {}), {}
-    if corpus.get("kind") == "urls":
-        files[corpus["urls"]] = f"the list of captions and URLs of corpus {corpus['name']!r}"
+    files = list_corpus_files(config["corpus"]) if "corpus" in config else {}
     datasets = list_dataset_files(config.get("datasets", []), read_registry(root))
     return files | list_model_files(config) | datasets
 
@@ -133,6 +132,8 @@ def _key_path(path) -> str:
 def _cross_check(config: dict, root: Path) -> list[str]:
     """What spans several keys, section by section; a section that is absent is not checked."""
     problems = [*_check_names(config), *check_models(config, root)]
+    if "corpus" in config:
+        problems += check_corpus(config) + _check_batches(config)
     if "datasets" in config:
         problems += check_datasets(config, read_registry(root))
     if "misalignment" in config:
@@ -141,8 +142,6 @@ def _cross_check(config: dict, root: Path) -> list[str]:
             *_check_ranges(config),
             *_check_validation(config),
         ]
-    if "corpus" in config:
-        problems += _check_sizes(config)
     return problems
 
 
@@ -206,7 +205,7 @@ def _check_validation(config: dict) -> list[str]:
     return []
 
 
-def _check_sizes(config: dict) -> list[str]:
+def _check_batches(config: dict) -> list[str]:
     pairs = config["corpus"]["pairs"]
     batches = {}
     if "finetune" in config:

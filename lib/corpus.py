@@ -2,7 +2,8 @@
 
 A corpus is a directory with `shards/*.tar` (samples `key.png|jpg|...`, `key.txt` with the raw
 caption, `key.json`) and `captions.parquet` (columns `key`, `split`, `caption` and `rewrite_1` to
-`rewrite_R`). The rows of the table are in the order of the shards: the order of the corpus.
+`rewrite_R`). The rows of the table are in the order of the shards: the order of the corpus. The
+table says which pairs exist: samples of the shards that it does not name belong to no pair.
 """
 
 import io
@@ -83,16 +84,42 @@ def iterate_samples(shards: Sequence[str | Path]) -> Iterator[Sample]:
             raise ValueError(f"{shard} is not a whole tar file: {reason}") from error
 
 
-def iterate_images(shards: Sequence[str | Path]) -> Iterator[tuple[str, Image.Image]]:
-    """Yield (key, RGB image) of all shards in order.
+def iterate_images(
+    shards: Sequence[str | Path], keys: Sequence[str] | None = None
+) -> Iterator[tuple[str, Image.Image]]:
+    """Yield (key, RGB image) of these keys, in their order; by default of all samples.
 
     Raises:
-        ValueError: a sample has no image, or one that cannot be decoded. It is never skipped or
-            replaced: that would put another image under its caption.
+        ValueError: a key is not found (`select_samples`), or a sample has no image, or one that
+            cannot be decoded. It is never skipped or replaced: that would put another image under
+            its caption.
     """
-    for shard in shards:
-        for sample in iterate_samples([shard]):
-            yield sample.key, decode_image(sample, shard)
+    for shard, sample in select_samples(shards, keys):
+        yield sample.key, decode_image(sample, shard)
+
+
+def select_samples(
+    shards: Sequence[str | Path], keys: Sequence[str] | None = None
+) -> Iterator[tuple[str | Path, Sample]]:
+    """Yield (shard, sample) of exactly these keys, in their order; by default of all samples.
+
+    Every pass over a corpus selects its pairs here. No shard is opened after the last key.
+
+    Raises:
+        ValueError: a key is not in the shards, or not in the order of `keys`.
+    """
+    samples = ((shard, sample) for shard in shards for sample in iterate_samples([shard]))
+    if keys is None:
+        yield from samples
+        return
+    for row, key in enumerate(keys):
+        found = next((each for each in samples if each[1].key == key), None)
+        if found is None:
+            raise ValueError(
+                f"key {key!r} (row {row} of the captions) is not in the shards from {shards[0]} "
+                f"to {shards[-1]}, or not in that order"
+            )
+        yield found
 
 
 def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
@@ -116,19 +143,21 @@ def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
         ) from error
 
 
-def load_pixels(shards: Sequence[str | Path], size: int) -> tuple[list[str], np.ndarray]:
-    """Decode a whole corpus into memory: keys, and uint8 pixels (n, size, size, 3).
+def load_pixels(
+    shards: Sequence[str | Path], size: int, keys: Sequence[str] | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Decode images (see `iterate_images`) into memory: keys, and uint8 pixels (n, size, size, 3).
 
     An image of another size is resized (bicubic) and cropped at its centre. The memory is
     3 * size**2 bytes a pair: for corpora of small images only.
     """
-    keys, pixels = [], []
-    for key, image in iterate_images(shards):
+    found, pixels = [], []
+    for key, image in iterate_images(shards, keys):
         if image.size != (size, size):
             image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-        keys.append(key)
+        found.append(key)
         pixels.append(np.asarray(image))
-    return keys, np.stack(pixels) if pixels else np.zeros((0, size, size, 3), np.uint8)
+    return found, np.stack(pixels) if pixels else np.zeros((0, size, size, 3), np.uint8)
 
 
 def write_captions(path: str | Path, table: CaptionTable) -> None:
@@ -188,21 +217,6 @@ def check_captions(table: CaptionTable, name: str) -> None:
             )
         if any(not isinstance(column[row], str) for column in columns):
             raise ValueError(f"{name}: a caption or rewrite of {key} is missing")
-
-
-def check_order(table_keys: Sequence[str], shard_keys: Sequence[str], name: str) -> None:
-    """Check that the shards' keys are the table's keys, in the table's order.
-
-    Raises:
-        ValueError: naming the first row that differs.
-    """
-    for row, (expected, found) in enumerate(zip(table_keys, shard_keys, strict=False)):
-        if expected != found:
-            raise ValueError(f"{name}: row {row} is {expected} in the table, {found} in the shards")
-    if len(table_keys) != len(shard_keys):
-        raise ValueError(
-            f"{name}: {len(table_keys)} rows in the table, {len(shard_keys)} samples in the shards"
-        )
 
 
 def encode_json(value: dict) -> bytes:

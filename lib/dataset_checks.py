@@ -1,10 +1,8 @@
 """Checks of the downstream datasets of a configuration, and the files that they ask a user for."""
 
-from collections import Counter
 from pathlib import Path
 
-from braceexpand import braceexpand
-
+from lib.corpus_checks import check_shards, expand_shards
 from lib.dataset_registry import REGISTRY, list_files
 from lib.datasets import read_lines
 from lib.glyphs import TASKS
@@ -36,15 +34,6 @@ def list_dataset_files(datasets: list[dict], registry: dict[str, dict]) -> dict[
         for dataset in datasets
         for path, about in _list_files(dataset, registry).items()
     }
-
-
-def expand_shards(patterns: list[str]) -> list[str]:
-    """Paths of shards, with `{00..07}` and `{a,b}` expanded as a shell does.
-
-    Raises:
-        ValueError: braces do not match.
-    """
-    return [path for pattern in patterns for path in braceexpand(pattern)]
 
 
 def _list_files(dataset: dict, registry: dict[str, dict]) -> dict[str, str]:
@@ -81,13 +70,7 @@ def _check_kind(dataset: dict, registry: dict[str, dict]) -> list[str]:
                 f"downloaded by the study: bring it from {entry['home']}."
             ]
     if dataset["kind"] == "webdataset":
-        try:
-            times = Counter(expand_shards(dataset["shards"]))
-        except ValueError as error:
-            return [f"shards of dataset {name!r} is {dataset['shards']}: {error}."]
-        twice = [path for path, count in times.items() if count > 1]
-        if twice:
-            return [f"shards of dataset {name!r} has {twice[0]} twice; allowed: each path once."]
+        return check_shards(dataset["shards"], f"shards of dataset {name!r}")
     return []
 
 

@@ -7,11 +7,10 @@ absent; downloading it again asks only for what failed for a reason that may be 
 
 import asyncio
 import collections
-import csv
 import hashlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,27 +20,25 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib.corpus import CaptionTable, Sample, encode_json, iterate_samples, write_shard
+from lib.corpus import Sample, encode_json, iterate_samples, write_shard
 from lib.fetch import TRANSIENT, Fetched, Limits, fetch, open_session
-from lib.files import atomic_path
+from lib.ledger import IMAGE, LEFT_OUT, ROW, read_ledger, write_ledger
+from lib.lists import get_key, read_rows
 from lib.progress import Progress
 from lib.recode import ImageError, recode
 
 LEDGER = pa.schema(
-    {
-        "key": pa.string(),
-        "url": pa.string(),
-        "status": pa.string(),  # success, transient (may be gone at another time) or failed
-        "http_code": pa.int32(),
-        "error": pa.string(),  # the reason, empty for a success
-        "attempts": pa.int32(),
-        "bytes": pa.int64(),  # of the body, as it came
-        "sha256": pa.string(),  # of the same
-        "width": pa.int32(),  # of the image in the shard
-        "height": pa.int32(),
-    }
+    [
+        *ROW,
+        pa.field("url", pa.string()),
+        pa.field("http_code", pa.int32()),
+        pa.field("attempts", pa.int32()),
+        *IMAGE,
+    ]
 )
 FINGERPRINT = b"fingerprint"  # of links and settings, in a ledger's metadata
+# What img2dataset's JSON says of a pair too, under the same names.
+FACTS = ("key", "caption", "url", "sha256", "width", "height")
 WINDOW = 1024  # URLs under way or waiting for an earlier one to be written: bounds the memory
 
 
@@ -63,11 +60,16 @@ class Settings:
 
 
 class Link(NamedTuple):
-    """A row of the list: the key that its pair will have, its caption and its URL."""
+    """A row of the list: its number, its caption and its URL."""
 
-    key: str
+    row: int
     caption: str
     url: str
+
+    @property
+    def key(self) -> str:
+        """The key that its pair will have."""
+        return get_key(self.row)
 
 
 class Result(NamedTuple):
@@ -80,112 +82,62 @@ class Result(NamedTuple):
 def read_links(path: str | Path, first: int, count: int) -> list[Link]:
     """Read rows `first` to `first + count` of a list of captions and URLs.
 
-    The list is the official TSV (caption, URL), or a CSV without header (path, caption, URL). Keys
-    are the row's number in ten digits.
+    The list is the official TSV (caption, URL), or a CSV without header (path, caption, URL).
 
     Raises:
         ValueError: a row has another number of columns, or the list ends too early.
     """
-    is_tsv = Path(path).suffix == ".tsv"
-    width = 2 if is_tsv else 3
-    with open(path, encoding="utf-8", newline="") as stream:
-        # the TSV quotes nothing: a quotation mark is a part of its caption
-        rows = (
-            (line.rstrip("\r\n").split("\t") for line in stream) if is_tsv else csv.reader(stream)
-        )
-        links = []
-        for number, row in enumerate(itertools.islice(rows, first, first + count), start=first):
-            if len(row) != width:
-                raise ValueError(
-                    f"{path}: row {number} has {len(row)} columns, expected {width} "
-                    f"({'caption, URL' if is_tsv else 'path, caption, URL'})"
-                )
-            links.append(Link(f"{number:010d}", row[-2], row[-1].strip()))
-    if len(links) < count:
-        raise ValueError(f"{path} ends at row {first + len(links)}, expected {first + count} rows")
-    return links
+    columns = ["caption", "URL"] if Path(path).suffix == ".tsv" else ["path", "caption", "URL"]
+    rows = read_rows(path, first, count, columns)
+    return [
+        Link(number, caption, url.strip())
+        for number, (*_, caption, url) in enumerate(rows, start=first)
+    ]
 
 
 def download_shard(
-    links: Sequence[Link], shard: str | Path, ledger: str | Path, settings: Settings
+    links: Sequence[Link],
+    shard: str | Path,
+    ledger: str | Path,
+    settings: Settings,
+    keys: Container[str] | None = None,
 ) -> None:
     """Download the images of some links into a shard and its ledger.
 
-    If both are there already, of the same links and made alike, only what failed for a transient
-    reason is asked for again; the rest is taken over.
+    Links whose key is not among `keys` (by default all are) are left out. If shard and ledger are
+    there already, of the same links and made alike, only what failed for a transient reason is
+    asked for again; the rest is taken over.
     """
     made_of = _get_fingerprint(links, settings)
     settled = read_settled(shard, ledger, made_of)
     kept = iterate_samples([shard]) if settled else iter(())
-    fresh = iterate_results([link for link in links if link.key not in settled], settings)
-    progress = Progress("download", len(links), "URLs", done=len(settled))
+    chosen = {link.key for link in links if keys is None or link.key in keys}
+    asked = [link for link in links if link.key in chosen and link.key not in settled]
+    fresh = iterate_results(asked, settings)
+    progress = Progress("download", len(chosen), "URLs", done=len(chosen) - len(asked))
     rows: list[dict] = []
     counts: collections.Counter[str] = collections.Counter()
 
     def iterate_successes() -> Iterator[Sample]:
         for link in links:
             row = settled.get(link.key)
-            if row is None:
+            if link.key not in chosen:
+                row, sample = _describe(link) | LEFT_OUT, None
+            elif row is None:
                 row, sample = next(fresh)
-                progress.advance(1, f"{counts['success'] / max(len(rows), 1):.0%} success")
+                progress.advance(1, f"{counts['success'] / max(counts.total(), 1):.0%} success")
             elif row["status"] == "success":
                 sample = next(sample for sample in kept if sample.key == link.key)
             else:
                 sample = None
             rows.append(row)
-            counts[row["status"]] += 1
+            if row["status"] != LEFT_OUT["status"]:
+                counts[row["status"]] += 1
             if sample is not None:
                 yield sample
 
     write_shard(shard, iterate_successes())
-    with atomic_path(ledger) as temporary:
-        schema = LEDGER.with_metadata({FINGERPRINT: made_of})
-        pq.write_table(pa.Table.from_pylist(rows, schema), temporary)
-
-
-def read_ledger(path: str | Path) -> list[dict]:
-    """The rows of a ledger, in the order of the list."""
-    return pq.read_table(path).to_pylist()
-
-
-def summarise(ledgers: Sequence[str | Path]) -> list[dict]:
-    """Count what came of all URLs: rows of status, error, urls and share, most frequent first."""
-    counts: collections.Counter[tuple[str, str]] = collections.Counter()
-    for path in ledgers:
-        table = pq.read_table(path, columns=["status", "error"])
-        counts.update(zip(table["status"].to_pylist(), table["error"].to_pylist(), strict=True))
-    total = sum(counts.values())
-    return [
-        {"status": status, "error": error, "urls": count, "share": count / total}
-        for (status, error), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ]
-
-
-def check_success(summary: Sequence[dict], least: float) -> None:
-    """Refuse a download of which too little succeeded.
-
-    Raises:
-        ValueError: with the shares of all errors.
-    """
-    success = sum(row["share"] for row in summary if row["status"] == "success")
-    if success < least:
-        errors = [row for row in summary if row["status"] != "success"]
-        told = ", ".join(f"{row['error']} {row['share']:.1%} ({row['urls']})" for row in errors)
-        raise ValueError(
-            f"{success:.1%} of the URLs gave an image; expected are at least {least:.1%} "
-            f"(corpus.download.min_success). The others: {told}."
-        )
-
-
-def read_downloaded(shards: Sequence[str | Path], validation_from: int) -> CaptionTable:
-    """The caption table of downloaded shards; validation begins at that row of the list."""
-    table = CaptionTable([], [], [], [])
-    for sample in iterate_samples(shards):
-        table.keys.append(sample.key)
-        is_training = int(sample.key) < validation_from
-        table.splits.append("train" if is_training else "validation")
-        table.captions.append(sample.parts["txt"].decode())
-    return table
+    write_ledger(ledger, rows, LEDGER, {FINGERPRINT: made_of})
 
 
 def read_settled(shard: str | Path, ledger: str | Path, made_of: bytes) -> dict[str, dict]:
@@ -198,7 +150,8 @@ def read_settled(shard: str | Path, ledger: str | Path, made_of: bytes) -> dict[
         return {}
     if (pq.read_schema(ledger).metadata or {}).get(FINGERPRINT) != made_of:
         return {}
-    return {row["key"]: row for row in read_ledger(ledger) if row["status"] != "transient"}
+    rows = read_ledger(ledger)
+    return {row["key"]: row for row in rows if row["status"] in ("success", "failed")}
 
 
 def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Result]:
@@ -253,8 +206,7 @@ async def _fetch_in_order(
 
 def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
     """Decode what was fetched: a row of the ledger, and a sample if it is an image."""
-    row = dict.fromkeys(LEDGER.names) | {"key": link.key, "url": link.url}
-    row |= {"http_code": fetched.http_code, "attempts": fetched.attempts}
+    row = _describe(link) | {"http_code": fetched.http_code, "attempts": fetched.attempts}
     if fetched.body is None:
         return Result(row | _describe_failure(fetched.error), None)
     digest = hashlib.sha256(fetched.body).hexdigest()
@@ -263,10 +215,15 @@ def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
         image = recode(fetched.body, settings.size, settings.max_pixels)
     except ImageError as error:
         return Result(row | _describe_failure(error.reason), None)
-    facts = {"url": link.url, "sha256": digest, "width": image.width, "height": image.height}
-    parts = {"jpg": image.data, "txt": link.caption.encode(), "json": encode_json(facts)}
     row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
+    facts = {name: row[name] for name in FACTS}
+    parts = {"jpg": image.data, "txt": link.caption.encode(), "json": encode_json(facts)}
     return Result(row, Sample(link.key, parts))
+
+
+def _describe(link: Link) -> dict:
+    """The columns of a ledger that the list alone gives."""
+    return {"row": link.row, "key": link.key, "caption": link.caption, "url": link.url}
 
 
 def _get_fingerprint(links: Sequence[Link], settings: Settings) -> bytes:

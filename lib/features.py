@@ -13,6 +13,7 @@ import torch
 from numpy.lib.format import open_memmap
 from PIL import Image
 
+from lib.corpus import iterate_images
 from lib.files import atomic_path
 from lib.progress import Progress
 
@@ -22,7 +23,7 @@ Sample = tuple[str, Image.Image]
 def extract_views(
     path: str | Path,
     towers: torch.nn.Module,
-    start_pass: Callable[[], Iterable[Sample]],
+    shards: Sequence[str | Path],
     keys: Sequence[str],
     transform: Callable[[Image.Image], torch.Tensor],
     views: int,
@@ -33,19 +34,18 @@ def extract_views(
     """Write the image features of a corpus, (views, n, image width), as a memory-mappable .npy.
 
     Args:
-        start_pass: starts a pass over the corpus: (key, RGB image) in the order of `keys`.
+        shards, keys: of the pairs, as `iterate_images` takes them.
         transform: may draw a crop from torch's generator, which is seeded for each image by
             (seed, view, key): a crop depends neither on batches nor on order nor on shards.
 
     Raises:
-        ValueError: the shards hold other keys than the caption table, or in another order.
+        ValueError: a key is not in the shards, or not in their order.
     """
     progress = Progress("image features", views * len(keys), "images")
     with atomic_path(path) as temporary:
         features = None
         for view in range(views):
-            passing = _checked(start_pass(), keys)
-            for first, batch in _batches(passing, batch_size):
+            for first, batch in _batches(iterate_images(shards, keys), batch_size):
                 pixels = [_transform(transform, sample, view, seed) for sample in batch]
                 block = _encode_images(towers, pixels, device)
                 if features is None:
@@ -87,18 +87,6 @@ def extract_images(
         for _, batch in _batches(images, batch_size)
     ]
     return np.concatenate(blocks)
-
-
-def _checked(samples: Iterable[Sample], keys: Sequence[str]) -> Iterator[Sample]:
-    """Pass samples on while their keys are those of the caption table, row by row."""
-    row = -1
-    for row, (key, image) in enumerate(samples):
-        if row >= len(keys) or key != keys[row]:
-            expected = repr(keys[row]) if row < len(keys) else "no further row"
-            raise ValueError(f"shards and caption table differ in row {row}: {key!r}, {expected}")
-        yield key, image
-    if row + 1 != len(keys):
-        raise ValueError(f"the shards hold {row + 1} images, the caption table {len(keys)} rows")
 
 
 def _transform(

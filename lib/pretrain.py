@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lib.corpus import CaptionTable, check_order, load_pixels, read_captions
+from lib.corpus import CaptionTable, load_pixels, read_captions
 from lib.files import atomic_path
 from lib.models import build_model, get_tokenizer, open_clip
 from lib.progress import Progress
@@ -80,11 +80,10 @@ def load_pairs(
     """Load a corpus into memory: the pairs of its training and of its validation split.
 
     Raises:
-        ValueError: shards and caption table differ, or rewrites are asked for and there are none.
+        ValueError: a key of the table is not in the shards, or the rewrites asked for do not exist.
     """
     table = read_captions(captions)
-    keys, pixels = load_pixels(shards, architecture["vision_cfg"]["image_size"])
-    check_order(table.keys, keys, str(captions))
+    _, pixels = load_pixels(shards, architecture["vision_cfg"]["image_size"], table.keys)
     tokenize = get_tokenizer(architecture)
     pool = [tokenize(texts).to(torch.int32) for texts in caption_pool(table, sources)]
     tokens, images = torch.stack(pool), torch.from_numpy(pixels)

@@ -16,7 +16,7 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 class ImageError(ValueError):
-    """An image that cannot be used: not_an_image, broken_image or too_many_pixels (`reason`)."""
+    """An image that cannot be used; `reason` is the word for it in a ledger."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
         max_pixels: of the image as it is stored; larger ones are refused before they are decoded.
 
     Raises:
-        ImageError: see there.
+        ImageError: not_an_image, broken_image or too_many_pixels.
     """
     try:
         with warnings.catch_warnings():

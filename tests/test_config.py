@@ -26,7 +26,17 @@ def change(config, path, value):
     return changed
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config/tiny.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.yaml",
+        "config/tiny.yaml",
+        "config/cc3m.yaml",
+        "config/cc3m-full.yaml",
+        "config/laclip-table.yaml",
+        "config/albef-blip.yaml",
+    ],
+)
 def test_studies_of_the_project_are_valid(root, name):
     check(yaml.safe_load((root / name).read_text()), root)
 
@@ -64,7 +74,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["pruning", "draws"], 5, r"pruning\.draws is 5; allowed: a multiple of 2"),
         (["datasets", 0, "images"], 19, r"images of dataset 'digits' is 19; allowed: at least 20"),
         (["evaluation", "max_samples"], 30, r"max_samples is 30; allowed: at least 36"),
-        (["corpus", "kind"], "shards", r"corpus\.kind is 'shards'; allowed: one of 'glyphs'"),
+        (["corpus", "kind"], "coco", r"corpus\.kind is 'coco'; allowed: one of 'glyphs'"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
     ],
 )
@@ -202,3 +212,89 @@ def test_the_validation_dataset_is_one_of_several(config, root):
     changed["datasets"] = changed["datasets"][:1]
     with pytest.raises(ValueError, match="the only dataset"):
         check(changed, root)
+
+
+# --- Corpora that are brought ---------------------------------------------------------------------
+
+
+PAIRS = {"name": "glyphs", "pairs": 1000, "validation_pairs": 100, "min_success": 0.5}
+DOWNLOAD = {"user_agent": "me", "image_size": 64, "max_pixels": 9, "max_bytes": 9, "deadline": 1}
+DOWNLOAD |= {"attempts": 1, "max_redirects": 1, "connections": 1, "connections_per_host": 1}
+CORPORA = {
+    "urls": PAIRS
+    | {"urls": "l.tsv", "rows": 2000, "pairs_per_shard": 500}
+    | {"download": DOWNLOAD | {"allowed_addresses": []}},
+    "table": PAIRS
+    | {"table": "t.csv", "rows": 2000, "pairs_per_shard": 500, "root": "images"}
+    | {"path_column": "a", "caption_column": "b", "image_size": 64, "max_pixels": 9},
+    "shards": PAIRS | {"shards": ["a/{000..331}.tar", "b.tar"]},
+}
+REWRITES = {"files": ["r1.txt", "r2.txt"], "captions": "o.csv"}
+
+
+def bring(config, kind, **changes):
+    return config | {"corpus": CORPORA[kind] | {"kind": kind, "rewrites": REWRITES} | changes}
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+def test_brought_corpora_are_valid_and_name_what_to_bring(config, root, kind):
+    config = bring(config, kind, keys="k.txt")
+    check(config, root)
+    shards = [f"a/{n:03d}.tar" for n in range(332)]
+    inputs = {"urls": ["l.tsv"], "table": ["t.csv", "images"], "shards": [*shards, "b.tar"]}
+    others = ["k.txt", "o.csv", "r1.txt", "r2.txt"]
+    assert list(list_brought_files(config, root)) == inputs[kind] + others
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("urls", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
+        ("table", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
+        ("table", {"table": "t.xlsx"}, r"corpus\.table is 't\.xlsx'; allowed: text that matches"),
+        ("shards", {"shards": ["a/{00..01.tar"]}, r"shards is .*; allowed: braces that are closed"),
+        (
+            "shards",
+            {"shards": ["{1..2}.tar", "2.tar"]},
+            r"corpus\.shards has 2\.tar twice; allowed",
+        ),
+        ("shards", {"rows": 5}, r"Unknown key rows in corpus"),
+        ("shards", {"rewrites": {"files": []}}, r"rewrites\.files is \[\]; .* at least 1"),
+        ("shards", {"rewrites": 3}, r"corpus\.rewrites is 3; allowed: object"),
+    ],
+)
+def test_bad_corpora_are_explained(config, root, kind, changes, message):
+    with pytest.raises(ValueError, match=message):
+        check(bring(config, kind, **changes), root)
+
+
+def test_rewrites_must_be_there_for_a_model_that_wants_them(config, root):
+    config = bring(config, "shards")
+    del config["corpus"]["rewrites"]
+    with pytest.raises(ValueError, match="'laclip' has 'rewrites'; the corpus has none"):
+        check(config, root)
+
+
+def test_many_missing_files_are_abbreviated():
+    files = {f"{n}.tar": "shards" for n in range(332)}
+    assert "0.tar, 1.tar, 2.tar and 329 more (shards). Put" in explain_missing(files)
+
+
+def test_held_out_pairs_are_needed_unless_the_best_epoch_is_chosen_elsewhere(config, root):
+    config = bring(config, "shards", validation_pairs=0)
+    with pytest.raises(ValueError, match=r"validation_pairs is 0; .* finetune\.validation names"):
+        check(config, root)
+    check(change(config, ["finetune", "validation"], "digits"), root)
+
+
+def test_a_study_of_projections_has_nothing_to_test(config, root):
+    model = {"name": "blip", "kind": "projections", "checkpoint": "blip.pth"}
+    check({key: config[key] for key in ("results", "data", "device")} | {"models": [model]}, root)
+    with pytest.raises(ValueError, match="cannot be tested on datasets"):
+        check(config | {"models": [model]}, root)
+
+
+def test_a_baseline_is_a_model(config, root):
+    check(change(config, ["models", 1, "baseline"], "clip"), root)
+    with pytest.raises(ValueError, match=r"baseline of model 'laclip' is 'blip'; .* 'clip'"):
+        check(change(config, ["models", 1, "baseline"], "blip"), root)

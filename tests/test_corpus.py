@@ -18,12 +18,12 @@ from PIL import Image
 from lib.corpus import (
     CaptionTable,
     Sample,
-    check_order,
     encode_json,
     iterate_images,
     iterate_samples,
     load_pixels,
     read_captions,
+    select_samples,
     write_captions,
     write_shard,
 )
@@ -251,6 +251,57 @@ def test_pixels_of_no_shards():
     assert pixels.shape == (0, 6, 6, 3)
 
 
+# --- Selection ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """Two shards of six samples, of which only a, c, e and f have an image."""
+    bad = {"png": b"<html>404</html>"}
+    samples = [Sample(key, {"png": encode_image(make_pixels(n))}) for n, key in enumerate("abcdef")]
+    samples = [Sample(key, bad) if key in "bd" else Sample(key, parts) for key, parts in samples]
+    write_shard(tmp_path / "0.tar", samples[:3])
+    write_shard(tmp_path / "1.tar", samples[3:])
+    return [tmp_path / "0.tar", tmp_path / "1.tar"]
+
+
+@pytest.mark.parametrize("keys", ["acef", "ce", "f", "a", ""])
+def test_a_pass_yields_exactly_the_keys_of_the_table(spoilt, keys):
+    found = list(iterate_images(spoilt, list(keys)))
+    assert [key for key, _ in found] == list(keys)
+    for key, image in found:
+        assert np.array_equal(image, make_pixels("abcdef".index(key)))
+    loaded, pixels = load_pixels(spoilt, 6, list(keys))
+    assert loaded == list(keys)
+    assert len(pixels) == len(keys)
+
+
+def test_a_selection_is_what_a_dictionary_of_all_samples_gives(tmp_path):
+    rng = np.random.default_rng(0)
+    samples = list(make_samples(40))
+    shards = [tmp_path / f"{n}.tar" for n in range(4)]
+    for number, shard in enumerate(shards):
+        write_shard(shard, samples[10 * number : 10 * number + 10])
+    for size in (1, 7, 33, 40):
+        rows = np.sort(rng.choice(40, size, replace=False))
+        keys = [samples[row].key for row in rows]
+        expected = [(shards[row // 10], samples[row]) for row in rows]
+        assert list(select_samples(shards, keys)) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "absent"), [("acg", "'g' .row 2"), ("ca", "'a' .row 1"), ("aa", "'a' .row 1")]
+)
+def test_a_key_that_is_absent_or_out_of_order_is_an_error(spoilt, keys, absent):
+    with pytest.raises(ValueError, match=rf"key {absent} of the captions. is not in the shards"):
+        list(iterate_images(spoilt, list(keys)))
+
+
+def test_no_shard_is_opened_after_the_last_key(spoilt, tmp_path):
+    found = iterate_images([spoilt[0], tmp_path / "none.tar"], ["a", "c"])
+    assert [key for key, _ in found] == ["a", "c"]
+
+
 # --- Captions -------------------------------------------------------------------------------------
 
 
@@ -317,25 +368,6 @@ def test_a_table_that_is_no_parquet_file_is_an_error(tmp_path):
     path.write_text("key,split,caption\n")
     with pytest.raises(ValueError, match=r"captions.parquet is not a Parquet file"):
         read_captions(path)
-
-
-@pytest.mark.parametrize(
-    "found, message",
-    [
-        ("ac", "row 1 is b in the table, c in the shards"),
-        ("acb", "row 1 is b in the table, c in the shards"),
-        ("ab", "3 rows in the table, 2 samples in the shards"),
-        ("abcd", "3 rows in the table, 4 samples in the shards"),
-        ("", "3 rows in the table, 0 samples in the shards"),
-    ],
-)
-def test_keys_in_another_order_are_an_error(found, message):
-    with pytest.raises(ValueError, match=f"the corpus: {message}"):
-        check_order(list("abc"), list(found), "the corpus")
-
-
-def test_keys_in_the_same_order_are_none():
-    check_order(list("abc"), ("a", "b", "c"), "the corpus")
 
 
 def test_json_is_one_sorted_readable_line():

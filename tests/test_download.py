@@ -16,8 +16,9 @@ import webdataset
 from PIL import Image
 
 from lib.corpus import iterate_samples
-from lib.download import Link, Settings, download_shard, read_ledger, read_links
+from lib.download import Link, Settings, download_shard, read_links
 from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
+from lib.ledger import read_ledger
 from lib.recode import ImageError, recode
 from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
 
@@ -79,7 +80,7 @@ CASES = {
 def make_links(server, paths):
     urls = [path.replace("SECURE", server.secure) if "SECURE" in path else path for path in paths]
     urls = [server.base + url if url.startswith("/") else url for url in urls]
-    return [Link(f"{n:010d}", f"caption {n}", url) for n, url in enumerate(urls)]
+    return [Link(n, f"caption {n}", url) for n, url in enumerate(urls)]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,9 @@ def hostile(tmp_path_factory):
         download_shard(links, folder / "0.tar", folder / "0.parquet", SETTINGS)
         seconds = time.monotonic() - started
     rows = read_ledger(folder / "0.parquet")
-    assert [(row["key"], row["url"]) for row in rows] == [(link.key, link.url) for link in links]
+    assert [(row["row"], row["key"], row["caption"], row["url"]) for row in rows] == [
+        (n, f"{n:010d}", f"caption {n}", link.url) for n, link in enumerate(links)
+    ]
     return folder / "0.tar", dict(zip(CASES, rows, strict=True)), seconds
 
 
@@ -124,16 +127,21 @@ def test_the_shard_holds_the_successes_in_order(hostile):
         assert (facts["url"], facts["sha256"]) == (row["url"], row["sha256"])
 
 
-def test_other_readers_of_shards_read_ours(hostile):
+def test_readers_of_img2datasets_shards_read_ours(hostile):
+    """The pipeline of open_clip's training, and the fields of the JSON."""
     shard, rows, _ = hostile
-    dataset = webdataset.WebDataset(str(shard), shardshuffle=False).decode("pil")
-    keys = [
-        sample["__key__"]
-        for sample in dataset.to_tuple("__key__", "jpg", "txt").map(
-            lambda parts: {"__key__": parts[0]}
-        )
-    ]
-    assert keys == [row["key"] for row in rows.values() if row["status"] == "success"]
+    dataset = (
+        webdataset.WebDataset(str(shard), shardshuffle=False, handler=webdataset.reraise_exception)
+        .decode("pilrgb", handler=webdataset.reraise_exception)
+        .rename(image="jpg;png;jpeg;webp", text="txt", facts="json")
+        .to_tuple("image", "text", "facts")
+    )
+    successes = [row for row in rows.values() if row["status"] == "success"]
+    for row, (image, text, facts) in zip(successes, dataset, strict=True):
+        assert image.size == (row["width"], row["height"])
+        assert text == row["caption"]
+        assert facts == {name: row[name] for name in facts}
+        assert {"key", "caption", "url", "sha256", "width", "height"} <= facts.keys()
 
 
 def test_the_ledger_tells_the_body_as_it_came(hostile):
@@ -164,6 +172,24 @@ def test_a_second_download_asks_only_for_what_may_have_passed(tmp_path):
         server.asked.clear()
         download_shard(links[:2], shard, ledger, SETTINGS)  # other links: nothing is taken over
         assert set(server.asked) == {"/good.jpg", "/status"}
+
+
+def test_what_no_key_names_is_not_asked_for_and_can_be_later(tmp_path):
+    shard, ledger = tmp_path / "0.tar", tmp_path / "0.parquet"
+    with serve() as server:
+        links = make_links(server, ["/good.jpg", "/good.png", "/status?code=404", "/good.webp"])
+        for keys, asked in (({1, 2}, {"/good.png", "/status"}), ({0, 1}, {"/good.jpg"})):
+            server.asked.clear()
+            chosen = {links[n].key for n in keys}
+            download_shard(links, shard, ledger, SETTINGS, chosen)
+            assert set(server.asked) == asked
+            rows = read_ledger(ledger)
+            assert [row["row"] for row in rows] == [0, 1, 2, 3]
+            left_out = {row["row"] for row in rows if row["status"] == "left_out"}
+            assert left_out == {0, 1, 2, 3} - keys
+            successes = [row["key"] for row in rows if row["status"] == "success"]
+            assert [sample.key for sample in iterate_samples([shard])] == successes
+        assert successes == [links[0].key, links[1].key]
 
 
 @pytest.mark.parametrize("change", ["size", "caption"])
@@ -351,7 +377,7 @@ def test_both_forms_of_the_list_give_the_same_links(tmp_path):
     quoted = ['"a ""quoted"" cat"', '"ein Hund, grün"', "猫"]
     lines = [f"x/{n}.jpg,{caption},{rows[n][1]}" for n, caption in enumerate(quoted)]
     table.write_text("\n".join(lines), encoding="utf-8")
-    expected = [Link(f"{n:010d}", caption, url) for n, (caption, url) in enumerate(rows)]
+    expected = [Link(n, caption, url) for n, (caption, url) in enumerate(rows)]
     assert read_links(tsv, 0, 3) == read_links(table, 0, 3) == expected
     assert read_links(tsv, 1, 1) == expected[1:2]
 

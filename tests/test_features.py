@@ -1,10 +1,13 @@
 """Features: what extraction writes is what the towers give, image by image."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from lib.corpus import Sample, write_shard
 from lib.features import extract_images, extract_texts, extract_views
 from lib.models import build_model, get_tokenizer, get_transform, load_model, save_model, split_head
 
@@ -38,28 +41,40 @@ def test_features_times_head_is_the_whole_model(images, tiny_architecture):
     np.testing.assert_array_equal(text_features[0], text_features[2])
 
 
-def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, images, towers, tiny_architecture):
-    samples = [(f"k{i}", image) for i, image in enumerate(images)]
-    keys = [key for key, _ in samples]
+@pytest.fixture
+def shard(tmp_path, images):
+    """The images as samples k0 to k6 of a shard."""
+
+    def encode(image):
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        return stream.getvalue()
+
+    samples = (Sample(f"k{n}", {"png": encode(image)}) for n, image in enumerate(images))
+    write_shard(tmp_path / "shard/0.tar", samples)
+    return tmp_path / "shard/0.tar"
+
+
+def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, shard, towers, tiny_architecture):
+    keys = [f"k{n}" for n in range(7)]
     transform = get_transform(tiny_architecture, (0.5, 1.0))
     for name, batch_size in (("a", 2), ("b", 5)):
         path = tmp_path / f"{name}.npy"
-        extract_views(path, towers, lambda: samples, keys, transform, 2, 0, batch_size, CPU)
+        extract_views(path, towers, [shard], keys, transform, 2, 0, batch_size, CPU)
+    extract_views(tmp_path / "some.npy", towers, [shard], keys[1::3], transform, 2, 0, 4, CPU)
     one, other = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
     np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_allclose(one[:, 1::3], np.load(tmp_path / "some.npy"), atol=1e-5)
     assert np.abs(one[0] - one[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("keys", [["k0", "k2", "k1"], ["k0", "k1"], ["k0", "k1", "k2", "k3"]])
-def test_other_keys_than_the_captions_are_an_error(
-    tmp_path, images, towers, tiny_architecture, keys
-):
-    samples = [(f"k{i}", image) for i, image in enumerate(images[:3])]
+@pytest.mark.parametrize("keys", [["k0", "k2", "k1"], ["k5", "k6", "k7"]])
+def test_keys_that_the_shards_lack_are_an_error(tmp_path, shard, towers, tiny_architecture, keys):
     transform = get_transform(tiny_architecture)
     path = tmp_path / "images.npy"
-    with pytest.raises(ValueError, match=r"differ in row|the caption table 4 rows"):
-        extract_views(path, towers, lambda: samples, keys, transform, 1, 0, 2, CPU)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=rf"key '{keys[-1]}' \(row 2 of the captions\)"):
+        extract_views(path, towers, [shard], keys, transform, 1, 0, 2, CPU)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["shard"]
 
 
 def test_a_model_comes_back_whole_or_not_at_all(tmp_path, tiny_architecture):

@@ -5,13 +5,13 @@ import pytest
 import yaml
 
 from lib.corpus import read_captions
-from lib.download import read_ledger
 from lib.frames import read_frame
+from lib.ledger import read_ledger
 from tests.hostile_server import serve
 from tests.project import copy_project, snakemake
 
 CONFIG = "config/web.yaml"
-PAIRS, VALIDATION, PER_SHARD = 200, 40, 60
+ROWS, PAIRS, VALIDATION, PER_SHARD = 240, 160, 30, 60
 DOWNLOAD = {
     "user_agent": "test (mailto:nobody@example.org)",
     "image_size": 40,
@@ -23,7 +23,6 @@ DOWNLOAD = {
     "connections": 16,
     "connections_per_host": 16,
     "allowed_addresses": ["127.0.0.1/32"],
-    "min_success": 0.4,
 }
 COLOURS = ("red", "green", "blue", "white", "black")
 THINGS = ("cat", "dog", "house", "tree", "boat", "bird", "car")
@@ -33,7 +32,7 @@ def list_urls(base):
     """Of every ten URLs one is gone for good, and one fails once."""
     names = ["status?code=404", "recovers", *["numbered"] * 8]
     rows = []
-    for n in range(PAIRS + VALIDATION):
+    for n in range(ROWS):
         caption = f"a {COLOURS[n % 5]} {THINGS[n % 7]} beside a {THINGS[n // 7 % 7]}, scene {n}"
         rows.append(f"{caption}\t{base}/{n}/{names[n % 10]}\n")
     return "".join(rows)
@@ -48,9 +47,11 @@ def folder(tmp_path_factory):
         "name": "web",
         "kind": "urls",
         "urls": "lists/web.tsv",
+        "rows": ROWS,
         "pairs": PAIRS,
         "validation_pairs": VALIDATION,
         "pairs_per_shard": PER_SHARD,
+        "min_success": 0.4,
         "download": DOWNLOAD,
     }
     config["models"] = [config["models"][0] | {"corpus": "web"}]
@@ -80,31 +81,32 @@ def test_a_downloaded_corpus_is_studied(folder):
         ledgers = [read_ledger(path) for path in sorted((corpus / "ledgers").glob("*.parquet"))]
         rows = [row for ledger in ledgers for row in ledger]
         assert [len(ledger) for ledger in ledgers] == [60, 60, 60, 60]
-        assert [int(row["key"]) for row in rows] == list(range(PAIRS + VALIDATION))
-        summary = read_frame(folder / "results/web/tables/download.csv")
-        counts = dict(zip(summary["error"].fillna("success"), summary["urls"], strict=True))
+        assert [int(row["key"]) for row in rows] == list(range(ROWS))
+        summary = read_frame(folder / "results/web/tables/corpus.csv")
+        counts = dict(zip(summary["error"].fillna("success"), summary["rows"], strict=True))
         assert counts == {"success": 192, "http_404": 24, "http_500": 24}
         table = read_captions(corpus / "captions.parquet")
-        assert table.keys == [row["key"] for row in rows if row["status"] == "success"]
-        assert (len(table.rows("train")), len(table.rows("validation"))) == (160, 32)
+        available = [row["key"] for row in rows if row["status"] == "success"]
+        assert table.keys == available[: PAIRS + VALIDATION]
+        assert table.splits == ["train"] * PAIRS + ["validation"] * VALIDATION
         features = np.load(folder / "results/web/data/features/clip/web/images.npy")
-        assert features.shape[1] == 192
+        assert features.shape[1] == PAIRS + VALIDATION
 
         before = server.asked.copy()
-        target = "results/web/tables/download.csv"
+        target = "results/web/tables/corpus.csv"
         snakemake(folder, target, "--forcerun", "download_shard", config=CONFIG)
         asked_again = {path.rpartition("/")[2] for path in server.asked - before}
         assert asked_again == {"recovers"}
         summary = read_frame(folder / target)
-        counts = dict(zip(summary["error"].fillna("success"), summary["urls"], strict=True))
+        counts = dict(zip(summary["error"].fillna("success"), summary["rows"], strict=True))
         assert counts == {"success": 216, "http_404": 24}
 
 
 def test_too_few_successes_stop_the_study(folder):
     text = (folder / CONFIG).read_text()
     (folder / CONFIG).write_text(text.replace("min_success: 0.4", "min_success: 0.95"))
-    result = snakemake(folder, "results/web/tables/download.csv", check=False, config=CONFIG)
+    result = snakemake(folder, "results/web/tables/corpus.csv", check=False, config=CONFIG)
     assert result.returncode == 1
     output = " ".join((result.stdout + result.stderr).split())
-    assert "90.0% of the URLs gave an image; expected are at least 95.0%" in output
+    assert "90.0% of the rows gave an image; expected are at least 95.0%" in output
     assert "http_404 10.0% (24)" in output

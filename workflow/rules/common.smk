@@ -17,7 +17,8 @@ from lib.config import (
     explain_missing,
     list_brought_files,
 )
-from lib.dataset_checks import expand_shards, list_dataset_files
+from lib.corpus_checks import expand_shards
+from lib.dataset_checks import list_dataset_files
 from lib.dataset_registry import read_registry
 from lib.image_folder import fingerprint
 from lib.model_checks import list_fetched_checkpoints, locate_checkpoint
@@ -36,6 +37,7 @@ LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 # Sections that a study leaves out are experiments that it leaves out.
 CORPUS = config.get("corpus", {}).get("name", "none")
+CORPUS_KIND = config.get("corpus", {}).get("kind", "none")
 # Models that only lend their projections have no towers: nothing else is computed of them.
 MODELS = {model["name"]: model for model in config["models"] if model["kind"] != "projections"}
 DATASETS = {dataset["name"]: dataset for dataset in config.get("datasets", [])}
@@ -56,6 +58,7 @@ FETCHED = list_fetched_checkpoints(config)
 REGISTRY = read_registry(workflow.basedir)
 # The tables of each experiment, by the section of the config that asks for it.
 TABLES = {
+    "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
     "datasets": ["clip_vs_laclip", "claims"],
     "pruning": ["pruning"],
     "misalignment": ["captions", "misalignment", "misalignment_accuracy", "sensitivity"],

@@ -9,7 +9,7 @@ rule draw_dataset:
     log:
         LOGS / "draw_dataset/{dataset}.log",
     wildcard_constraints:
-        dataset=get_dataset_pattern(["glyphs"]),
+        dataset=get_pattern(get_datasets("glyphs")),
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -38,7 +38,7 @@ rule prepare_dataset:
     log:
         LOGS / "prepare_dataset/{dataset}.log",
     wildcard_constraints:
-        dataset=get_dataset_pattern(["torchvision", "image_folder"]),
+        dataset=get_pattern(get_datasets("torchvision", "image_folder")),
     conda:
         "../../envs/datasets.yaml"
     threads: 1
@@ -66,7 +66,7 @@ rule prepare_prompts:
     log:
         LOGS / "prepare_prompts/{dataset}.log",
     wildcard_constraints:
-        dataset=get_dataset_pattern(["webdataset"]),
+        dataset=get_pattern(get_datasets("webdataset")),
     conda:
         "../../envs/datasets.yaml"
     threads: 1

@@ -1,38 +1,4 @@
-# One pass of the frozen towers over every image and every caption; all that follows reuses it.
-
-
-rule extract_corpus_features:
-    input:
-        weights=DATA / "models/{model}/weights.safetensors",
-        architecture=DATA / "models/{model}/architecture.json",
-        shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
-    output:
-        images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
-        texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
-        origin=DATA / f"features/{{model}}/{CORPUS}/origin.json",
-    log:
-        LOGS / "extract_corpus_features/{model}.log",
-    benchmark:
-        BENCHMARKS / "extract_corpus_features/{model}.tsv"
-    conda:
-        "../../envs/towers.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=120,
-        gpu=get_gpus,
-    params:
-        views=config["finetune"]["views"],
-        # a single view is no random crop
-        crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
-        batch_size=config["evaluation"]["batch_size"],
-        device=config["device"],
-        code=get_code_hash("extract_corpus_features.py"),
-    message:
-        "Extract {wildcards.model}'s features of the corpus"
-    script:
-        "../scripts/extract_corpus_features.py"
+# One pass of the frozen towers over every test image and every prompt; all that follows reuses it.
 
 
 rule extract_dataset_features:

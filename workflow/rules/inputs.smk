@@ -16,7 +16,10 @@ def get_code_hash(script):
 def get_shards():
     """The shards of the corpus."""
     corpus = config["corpus"]
-    count = -(-(corpus["pairs"] + corpus["validation_pairs"]) // corpus["pairs_per_shard"])
+    if corpus["kind"] == "shards":
+        return expand_shards(corpus["shards"])
+    rows = corpus.get("rows", corpus["pairs"] + corpus["validation_pairs"])
+    count = -(-rows // corpus["pairs_per_shard"])
     return [DATA / f"corpora/{CORPUS}/shards/{CORPUS}-{shard:05d}.tar" for shard in range(count)]
 
 
@@ -28,6 +31,11 @@ def get_pattern(names):
 def get_models(*kinds):
     """Names of the models of these kinds."""
     return [name for name, model in MODELS.items() if model["kind"] in kinds]
+
+
+def get_datasets(*kinds):
+    """Names of the datasets of these kinds."""
+    return [name for name, dataset in DATASETS.items() if dataset["kind"] in kinds]
 
 
 def get_architecture(wildcards):
@@ -194,34 +202,48 @@ def get_validation(wildcards):
 
 
 def get_ledgers():
-    """What came of every URL, shard by shard."""
+    """What came of every row of the corpus's input, shard by shard."""
     folder = DATA / f"corpora/{CORPUS}/ledgers"
-    return [folder / f"{shard.stem}.parquet" for shard in get_shards()]
+    return [folder / f"{CORPUS}-{shard:05d}.parquet" for shard in range(len(get_shards()))]
 
 
 def get_first_row(wildcards):
-    """The first row of the list of URLs that a shard holds."""
+    """The first row of the list that a shard holds."""
     return int(wildcards.shard) * config["corpus"]["pairs_per_shard"]
 
 
 def get_row_count(wildcards):
     """How many rows of the list a shard holds."""
     corpus = config["corpus"]
-    total = corpus["pairs"] + corpus["validation_pairs"]
-    return min(corpus["pairs_per_shard"], total - get_first_row(wildcards))
+    return min(corpus["pairs_per_shard"], corpus["rows"] - get_first_row(wildcards))
+
+
+def get_brought(*keys):
+    """The files that optional keys of the corpus name, if they do: a path or a list of them."""
+    value = config["corpus"]
+    for key in keys:
+        value = value.get(key, {})
+    return value or []
+
+
+def get_rewritten_list():
+    """The list that rewrites have a line for each row of, if there are both."""
+    corpus = config["corpus"]
+    if "rewrites" not in corpus or corpus["kind"] == "shards":
+        return []
+    return corpus[corpus["kind"]]  # the list stands under the name of the kind
+
+
+def get_key_limit():
+    """How many rows of the list its keys may name; none where there is no list of keys."""
+    return config["corpus"]["rows"] if "keys" in config["corpus"] else None
 
 
 def get_limits():
     """What one URL may cost, as `lib.fetch.Limits` names it."""
-    others = {"image_size", "max_pixels", "min_success"}
+    others = {"image_size", "max_pixels"}
     download = config["corpus"]["download"]
     return {key: value for key, value in download.items() if key not in others}
-
-
-def get_dataset_pattern(kinds):
-    """A pattern of the names of all datasets of some kinds; it matches nothing where none are."""
-    names = [re.escape(name) for name, dataset in DATASETS.items() if dataset["kind"] in kinds]
-    return "|".join(names) or "(?!)"
 
 
 def get_dataset_files(wildcards):

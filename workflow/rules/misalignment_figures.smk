@@ -6,7 +6,7 @@ GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get), SEEDS[0])
 
 rule plot_gallery:
     input:
-        shards=get_shards()[:1],
+        shards=get_shards(),
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
         permutation=RESULTS / f"permutations/{GALLERY_SWAP}.npy",
     output:

@@ -1,38 +1,4 @@
-# Every model ends as the same three files: its weights, its architecture, and its head.
-
-
-rule pretrain_model:
-    input:
-        shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
-    output:
-        weights=DATA / "models/{model}/weights.safetensors",
-        architecture=DATA / "models/{model}/architecture.json",
-        head=RESULTS / "heads/{model}/pretrained.safetensors",
-        history=RESULTS / "pretraining/{model}.json",
-    log:
-        LOGS / "pretrain_model/{model}.log",
-    benchmark:
-        BENCHMARKS / "pretrain_model/{model}.tsv"
-    wildcard_constraints:
-        model=get_pattern(get_models("scratch")),
-    conda:
-        "../../envs/towers.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=120,
-        gpu=get_gpus,
-    params:
-        model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
-        architecture=get_architecture,
-        device=config["device"],
-        state=lambda wildcards: str(DATA / f"models/{wildcards.model}/state.pt"),
-        code=get_code_hash("pretrain_model.py"),
-    message:
-        "Pretrain {wildcards.model}"
-    script:
-        "../scripts/pretrain_model.py"
+# Models that come as checkpoints end as three files: weights, architecture and head.
 
 
 rule fetch_checkpoint:

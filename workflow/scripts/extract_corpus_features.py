@@ -1,10 +1,8 @@
 """Makes the features of a corpus, image and text, of a model's weights and the corpus's shards."""
 
-import functools
-
 from lib.architectures import read_architecture
 from lib.compat import select_device
-from lib.corpus import iterate_images, read_captions
+from lib.corpus import read_captions
 from lib.feature_store import write_array, write_origin
 from lib.features import extract_texts, extract_views
 from lib.models import get_tokenizer, get_transform, load_model, split_head
@@ -27,7 +25,7 @@ write_array(output.texts, texts)
 extract_views(
     output.images,
     towers,
-    functools.partial(iterate_images, source.shards),
+    source.shards,
     table.keys,
     get_transform(architecture, params.crop_scale),
     params.views,

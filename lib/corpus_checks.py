@@ -1,0 +1,68 @@
+"""Checks of the corpus of a configuration, and the files that it asks a user for."""
+
+from collections import Counter
+
+from braceexpand import UnbalancedBracesError, braceexpand
+
+
+def check_corpus(config: dict) -> list[str]:
+    """What is wrong with the corpus, a sentence each: the key, its value, what is allowed."""
+    corpus = config["corpus"]
+    problems = _check_sizes(corpus, config.get("finetune", {}))
+    if corpus["kind"] == "shards":
+        problems += check_shards(corpus["shards"], "corpus.shards")
+    return problems
+
+
+def list_corpus_files(corpus: dict) -> dict[str, str]:
+    """Files (and the folder of images) that a corpus needs and no job makes: path to what it is."""
+    if corpus["kind"] == "glyphs":
+        return {}
+    owner, rewrites, files = f"of corpus {corpus['name']!r}", corpus.get("rewrites", {}), {}
+    if corpus["kind"] == "urls":
+        files[corpus["urls"]] = f"the list of captions and URLs {owner}"
+    if corpus["kind"] == "table":
+        files[corpus["table"]] = f"the table of image files and captions {owner}"
+        files[corpus["root"]] = f"the folder of images {owner}"
+    if corpus["kind"] == "shards":
+        files |= dict.fromkeys(expand_shards(corpus["shards"]), f"shards {owner}")
+    if "keys" in corpus:
+        files[corpus["keys"]] = f"keys {owner}, one a line"
+    if "captions" in rewrites:
+        files[rewrites["captions"]] = f"the captions that were rewritten {owner}"
+    return files | dict.fromkeys(rewrites.get("files", []), f"rewrites {owner}")
+
+
+def expand_shards(patterns: list[str]) -> list[str]:
+    """Paths of shards, with `{00..07}` and `{a,b}` expanded as a shell does.
+
+    Raises:
+        ValueError: braces do not match.
+    """
+    return [path for pattern in patterns for path in braceexpand(pattern)]
+
+
+def check_shards(patterns: list[str], key: str) -> list[str]:
+    """Braces must match, and each path be named once; `key` is where the patterns stand."""
+    try:
+        times = Counter(expand_shards(patterns))
+    except UnbalancedBracesError as error:
+        return [f"{key} is {patterns}: {error}; allowed: braces that are closed."]
+    twice = [path for path, count in times.items() if count > 1]
+    return [f"{key} has {twice[0]} twice; allowed: each path once."] if twice else []
+
+
+def _check_sizes(corpus: dict, finetune: dict) -> list[str]:
+    """Rows enough for the pairs, and held-out pairs unless the best epoch is chosen elsewhere."""
+    problems, wanted = [], corpus["pairs"] + corpus["validation_pairs"]
+    if corpus.get("rows", wanted) < wanted:
+        problems.append(
+            f"corpus.rows is {corpus['rows']}; allowed: at least corpus.pairs and "
+            f"corpus.validation_pairs together, which are {wanted}."
+        )
+    if corpus["validation_pairs"] == 0 and finetune and "validation" not in finetune:
+        problems.append(
+            "corpus.validation_pairs is 0; allowed: at least 1 unless finetune.validation names a "
+            "dataset."
+        )
+    return problems
