@@ -17,10 +17,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
 from lib.heads import Head
-from lib.layouts import from_open_clip
 from lib.progress import Progress
 
 
@@ -206,35 +204,6 @@ def write_log(path: str | Path, history: list[dict]) -> None:
     """Write one JSON line an epoch."""
     with atomic_path(path) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in history))
-
-
-def replace_head(weights: dict[str, torch.Tensor], head: Head) -> dict[str, torch.Tensor]:
-    """A model's state dict with the projections of `head`, under its own names and orientation.
-
-    Raises:
-        ValueError: the state dict does not have one image and one text projection.
-    """
-    replaced = dict(weights)
-    projections = {"image": head.image_projection, "text": head.text_projection}
-    for key, name in find_projections(weights, projections, "the pretrained weights").items():
-        matrix = torch.from_numpy(projections[key])
-        replaced[name] = (matrix.T if NAMES[key][name] else matrix).contiguous()
-    return replaced
-
-
-def write_checkpoint(
-    path: str | Path, state: dict[str, torch.Tensor], epoch: int, layout: str
-) -> None:
-    """Write a whole state dict as the original does: a torch file {epoch, state_dict}.
-
-    Args:
-        state: under open_clip's names.
-        layout: the names that the file gets, "open_clip" or "laclip" (see `lib.layouts`): it can be
-            loaded where the base model came from.
-    """
-    # through a stream: torch writes the name of a path into the file
-    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        torch.save({"epoch": epoch, "state_dict": from_open_clip(state, layout)}, stream)
 
 
 def _build_optimiser(projections: list[torch.Tensor], recipe: Recipe) -> torch.optim.AdamW:

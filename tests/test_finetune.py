@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lib.exports import write_checkpoint
 from lib.features import extract_texts, extract_views
 from lib.finetune import (
     Pairs,
@@ -18,10 +19,8 @@ from lib.finetune import (
     epoch_order,
     finetune,
     learning_rates,
-    replace_head,
     retrieval_accuracy,
     select_pairs,
-    write_checkpoint,
 )
 from lib.heads import Head
 from lib.models import build_model, get_tokenizer, get_transform, split_head
@@ -204,7 +203,7 @@ def test_exported_checkpoint_loads_back_into_open_clip(tmp_path, tiny_architectu
         generator.normal(size=(32, 16)).astype(np.float32),
         math.log(10),
     )
-    write_checkpoint(tmp_path / "checkpoint.pt", replace_head(weights, head), 9, "open_clip")
+    write_checkpoint(tmp_path / "checkpoint.pt", weights, head, {"epoch": 9}, "open_clip")
     model = build_model(tiny_architecture, seed=2)
     stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     model.load_state_dict(stored["state_dict"])

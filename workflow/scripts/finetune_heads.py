@@ -12,16 +12,9 @@ from safetensors.torch import load_file
 
 from lib.compat import select_device
 from lib.corpus import read_captions
+from lib.exports import write_checkpoint
 from lib.feature_store import read_dataset_features
-from lib.finetune import (
-    Recipe,
-    finetune,
-    replace_head,
-    retrieval_accuracy,
-    select_pairs,
-    write_checkpoint,
-    write_log,
-)
+from lib.finetune import Recipe, finetune, retrieval_accuracy, select_pairs, write_log
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
@@ -63,8 +56,6 @@ weights = load_file(source.weights) if params.exported_seeds else {}
 for seed, last, best in zip(
     params.exported_seeds, output.checkpoints[::2], output.checkpoints[1::2], strict=True
 ):
-    result = main[seed]
-    epoch = len(result.history) - 1
-    write_checkpoint(last, replace_head(weights, result.head), epoch, params.layout)
-    best_weights = replace_head(weights, result.best_head)
-    write_checkpoint(best, best_weights, result.best_epoch, params.layout)
+    write_checkpoint(last, weights, main[seed].head, main[seed].history[-1], params.layout)
+    record = main[seed].history[main[seed].best_epoch]
+    write_checkpoint(best, weights, main[seed].best_head, record, params.layout)
