@@ -64,7 +64,7 @@ def test_a_list_to_be_brought_is_named_before_the_first_job(folder):
     result = snakemake(folder, check=False, config=CONFIG)
     assert result.returncode == 1
     output = result.stdout + result.stderr
-    assert "These files are not there yet: lists/web.tsv." in output
+    assert "These files are not there yet: lists/web.tsv (the list of captions" in output
     assert "Traceback" not in output
     assert not (folder / "results/web/data").exists()
 
