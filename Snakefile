@@ -18,6 +18,8 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/inputs_data.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/brought.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"

@@ -23,12 +23,12 @@ class Progress:
 
     Args:
         label: what is being done.
-        total: how much there is to do, in `unit`.
+        total: how much there is to do, in `unit`; infinity where nobody knows.
         done: how much had been done before this process began (it does not count for the rate).
     """
 
     def __init__(
-        self, label: str, total: int, unit: str, done: int = 0, interval: float = 10.0
+        self, label: str, total: float, unit: str, done: int = 0, interval: float = 10.0
     ) -> None:
         self.label, self.total, self.unit, self.interval = label, total, unit, interval
         self.done = self.done_before = done

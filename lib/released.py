@@ -6,6 +6,7 @@ A file comes whole or not at all. What is fetched is only read as weights, never
 
 import hashlib
 import logging
+import math
 import shutil
 import urllib.request
 from pathlib import Path
@@ -53,7 +54,8 @@ def fetch_url(url: str, path: str | Path, expected: str) -> None:
     """
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response, atomic_path(path) as temporary:
-        size = float(response.headers.get("Content-Length", "inf"))
+        length = response.headers.get("Content-Length")
+        size = int(length) if length else math.inf  # not every server tells
         progress = Progress(f"download of {path}", size, "bytes")
         with open(temporary, "wb") as stream:
             while chunk := response.read(CHUNK):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from lib.config import check_config, explain_missing, list_brought_files
+from lib.model_checks import list_fetched_checkpoints
 
 
 @pytest.fixture
@@ -298,3 +299,58 @@ def test_a_baseline_is_a_model(config, root):
     check(change(config, ["models", 1, "baseline"], "clip"), root)
     with pytest.raises(ValueError, match=r"baseline of model 'laclip' is 'blip'; .* 'clip'"):
         check(change(config, ["models", 1, "baseline"], "blip"), root)
+
+
+# --- Models that are not trained here -------------------------------------------------------------
+
+DIGEST = "0123456789abcdef" * 4
+LACLIP = {"name": "a", "kind": "laclip", "architecture": "ViT-B-16", "checkpoint": "c/a.pt"}
+OPEN_CLIP = {"name": "b", "kind": "open_clip", "architecture": "ViT-B-32"}
+TAGGED = OPEN_CLIP | {"name": "c", "pretrained": "laion2b_s34b_b79k"}
+FETCHED = OPEN_CLIP | {"checkpoint": "c/b.pt", "url": "https://example.org/b", "sha256": DIGEST}
+PROJECTIONS = {"name": "d", "kind": "projections", "checkpoint": "c/albef.pth"}
+
+
+def test_models_of_all_kinds_are_valid(config, root):
+    check(config | {"models": [*config["models"], LACLIP, TAGGED, FETCHED, PROJECTIONS]}, root)
+
+
+def test_checkpoints_are_brought_or_fetched(config, root):
+    config["models"] = [LACLIP, TAGGED, FETCHED, PROJECTIONS, FETCHED | {"name": "again"}]
+    brought = list_brought_files(config, root)
+    assert list(brought) == ["c/a.pt", "c/albef.pth"]
+    assert "c/a.pt (the checkpoint of model 'a', docs/models.md)" in explain_missing(brought)
+    assert list_fetched_checkpoints(config) == {
+        "results/data/checkpoints/ViT-B-32_laion2b_s34b_b79k": {
+            "architecture": "ViT-B-32",
+            "tag": "laion2b_s34b_b79k",
+        },
+        "c/b.pt": {"url": "https://example.org/b", "sha256": DIGEST},
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (LACLIP | {"architecture": "ViT-B-32"}, r"architecture is 'ViT-B-32'; .* 'ViT-S-16'"),
+        (LACLIP | {"sha256": "abc"}, r"sha256 is 'abc'; allowed: text that matches"),
+        (LACLIP | {"url": "file:///a", "sha256": DIGEST}, r"url is 'file:///a'; allowed: text"),
+        (LACLIP | {"url": "https://example.org/a"}, r"'a' has a url; allowed: with .* sha256"),
+        (LACLIP | {"seed": 1}, r"Unknown key seed in models\[0\]; known: architecture, checkpoint"),
+        (OPEN_CLIP, r"model 'b' needs one of checkpoint and pretrained"),
+        (TAGGED | {"checkpoint": "c/b.pt"}, r"model 'c' needs one of checkpoint and pretrained"),
+        (TAGGED | {"architecture": "ViT-B-23"}, r"no architecture 'ViT-B-23'; .* ViT-B-32"),
+        (
+            TAGGED | {"architecture": "ViT-B-16-SigLIP"},
+            r"'c', ViT-B-16-SigLIP, cannot be studied: its image tower, of timm, does not end in",
+        ),
+        (TAGGED | {"architecture": "RN50"}, r"'c', RN50, cannot be studied: .* attention pool"),
+        (TAGGED | {"kind": "clip"}, r"models\[0\]\.kind is 'clip'; allowed: one of 'scratch', 'la"),
+        ({"name": "a", "checkpoint": "a.pt"}, r"not valid\. models\[0\] lacks kind\.$"),
+        (PROJECTIONS | {"url": "https://a.b"}, r"Unknown key url in models\[0\]; known: check"),
+    ],
+)
+def test_bad_models_are_explained(config, root, model, message):
+    with pytest.raises(ValueError, match=message) as error:
+        check(config | {"models": [model]}, root)
+    assert "\n" not in str(error.value)

@@ -17,6 +17,7 @@ PAGES = [
     "docs/differences.md",
     "docs/extending.md",
     "docs/data.md",
+    "docs/models.md",
 ]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes

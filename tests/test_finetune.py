@@ -1,5 +1,6 @@
 """Cached fine-tuning against end-to-end training of the same frozen model on pixels."""
 
+import io
 import json
 import math
 from functools import partial
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lib.corpus import Sample, write_shard
 from lib.exports import write_checkpoint
 from lib.features import extract_texts, extract_views
 from lib.finetune import (
@@ -27,14 +29,26 @@ from lib.models import build_model, get_tokenizer, get_transform, split_head
 
 COUNT = 48
 RECIPE = Recipe(epochs=9, batch_size=16, lr=1e-3, warmup_epochs=1)
+KEYS = [f"key{number}" for number in range(COUNT)]
 CAPTIONS = [f"a photo of thing {i % 7} and {i % 11}" for i in range(COUNT)]
 
 
 @pytest.fixture(scope="module")
-def corpus():
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
-    return [(f"key{i}", Image.fromarray(image)) for i, image in enumerate(pixels)]
+def corpus(tmp_path_factory):
+    """A shard of images without meaning."""
+    pixels = np.random.default_rng(0).integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
+    shard = tmp_path_factory.mktemp("corpus") / "0.tar"
+    write_shard(
+        shard,
+        (Sample(key, {"png": encode(image)}) for key, image in zip(KEYS, pixels, strict=True)),
+    )
+    return shard
+
+
+def encode(pixels):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def extract(tmp_path, architecture, corpus, views):
@@ -48,9 +62,8 @@ def extract(tmp_path, architecture, corpus, views):
 
     towers, head = split_head(build_model(architecture, seed=1))
     path = tmp_path / f"images{views}.npy"
-    keys = [key for key, _ in corpus]
     device = torch.device("cpu")
-    extract_views(path, towers, lambda: iter(corpus), keys, record, views, 0, 10, device)
+    extract_views(path, towers, [corpus], KEYS, record, views, 0, 10, device)
     texts = extract_texts(towers, get_tokenizer(architecture), CAPTIONS, 10, device)
     pixels = torch.stack(crops).unflatten(0, (views, COUNT))
     return head, np.load(path, mmap_mode="r"), texts, pixels

@@ -147,6 +147,8 @@ def draw_image(width, height):
     [
         {},
         {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "interpolation": "bilinear"},
+        {"resize_mode": "squash"},
+        {"resize_mode": "longest"},
     ],
 )
 def test_evaluation_sees_what_open_clip_would_show(tiny, size, preprocess):

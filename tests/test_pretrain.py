@@ -13,7 +13,7 @@ from open_clip_train.scheduler import cosine_lr
 from PIL import Image
 
 import lib.pretrain
-from lib.config import read_architecture
+from lib.architectures import read_architecture
 from lib.corpus import CaptionTable, Sample, write_captions, write_shard
 from lib.models import build_model
 from lib.pretrain import (

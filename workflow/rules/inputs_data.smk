@@ -1,0 +1,91 @@
+# Functions that the rules of corpora and datasets take their inputs and parameters from.
+
+
+def get_shards():
+    """The shards of the corpus."""
+    corpus = config["corpus"]
+    if corpus["kind"] == "shards":
+        return expand_shards(corpus["shards"])
+    rows = corpus.get("rows", corpus["pairs"] + corpus["validation_pairs"])
+    count = -(-rows // corpus["pairs_per_shard"])
+    return [DATA / f"corpora/{CORPUS}/shards/{CORPUS}-{shard:05d}.tar" for shard in range(count)]
+
+
+def get_datasets(*kinds):
+    """Names of the datasets of these kinds."""
+    return [name for name, dataset in DATASETS.items() if dataset["kind"] in kinds]
+
+
+def get_ledgers():
+    """What came of every row of the corpus's input, shard by shard."""
+    folder = DATA / f"corpora/{CORPUS}/ledgers"
+    return [folder / f"{CORPUS}-{shard:05d}.parquet" for shard in range(len(get_shards()))]
+
+
+def get_first_row(wildcards):
+    """The first row of the list that a shard holds."""
+    return int(wildcards.shard) * config["corpus"]["pairs_per_shard"]
+
+
+def get_row_count(wildcards):
+    """How many rows of the list a shard holds."""
+    corpus = config["corpus"]
+    return min(corpus["pairs_per_shard"], corpus["rows"] - get_first_row(wildcards))
+
+
+def get_brought(*keys):
+    """The files that optional keys of the corpus name, if they do: a path or a list of them."""
+    value = config["corpus"]
+    for key in keys:
+        value = value.get(key, {})
+    return value or []
+
+
+def get_rewritten_list():
+    """The list that rewrites have a line for each row of, if there are both."""
+    corpus = config["corpus"]
+    if "rewrites" not in corpus or corpus["kind"] == "shards":
+        return []
+    return corpus[corpus["kind"]]  # the list stands under the name of the kind
+
+
+def get_key_limit():
+    """How many rows of the list its keys may name; none where there is no list of keys."""
+    return config["corpus"]["rows"] if "keys" in config["corpus"] else None
+
+
+def get_limits():
+    """What one URL may cost, as `lib.fetch.Limits` names it."""
+    others = {"image_size", "max_pixels"}
+    download = config["corpus"]["download"]
+    return {key: value for key, value in download.items() if key not in others}
+
+
+def get_dataset_files(wildcards):
+    """Files of prompts that a dataset names, and whatever else of it is still to be brought.
+
+    What lies there already is no input: the time of a folder tells nothing of what is in it.
+    """
+    dataset = DATASETS[wildcards.dataset]
+    texts = [dataset.get(key, "") for key in ("classnames", "templates")]
+    brought = list_dataset_files([dataset], REGISTRY)
+    return [path for path in brought if path in texts or path in MISSING]
+
+
+def get_archives(wildcards):
+    """The shards of a dataset's images: those of the user, or the one that is made here."""
+    dataset = DATASETS[wildcards.dataset]
+    if dataset["kind"] == "webdataset":
+        return expand_shards(dataset["shards"])
+    return [DATA / f"datasets/{wildcards.dataset}/test.tar"]
+
+
+def get_registry_entry(wildcards):
+    """What the registry says of a dataset that torchvision reads."""
+    return get_sorted(REGISTRY.get(DATASETS[wildcards.dataset].get("dataset")))
+
+
+def get_folder_fingerprint(wildcards):
+    """What lies in a folder of images: one more, or another, prepares the dataset anew."""
+    folder = DATASETS[wildcards.dataset].get("path")
+    return fingerprint(folder) if folder and Path(folder).exists() else None

@@ -1,0 +1,72 @@
+# Functions that name what the experiments of a study yield.
+
+
+def get_code_hashes():
+    """Hashes of all scripts but those of figures, whose style makes no number."""
+    scripts = sorted(Path(workflow.basedir, "workflow/scripts").glob("*.py"))
+    return {path.stem: get_code_hash(path.name) for path in scripts if "plot_" not in path.stem}
+
+
+def get_tables():
+    """The tables of the experiments that the study has."""
+    return [
+        RESULTS / f"tables/{table}.csv"
+        for section, tables in TABLES.items()
+        if section in config
+        for table in tables
+    ]
+
+
+def get_figures():
+    """The figures of the experiments that the study has."""
+    figures = []
+    if TESTED:
+        figures += ["comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
+    if "pruning" in config:
+        figures += [f"pruning_{dataset}" for dataset in TESTED]
+    if CONDITIONS:
+        figures += ["gallery", "purity", "accuracy", "sensitivity"]
+        figures += [f"histograms_{model}" for model in MODELS]
+    return [RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")]
+
+
+def get_finetune_outputs():
+    """Logs and checkpoints, asked for by name: one more seed or export makes a job incomplete."""
+    if not CONDITIONS:
+        return []
+    finetunes = [*rules.finetune_heads.output.logs, *rules.finetune_heads.output.checkpoints]
+    return expand(finetunes, model=MODELS, condition=CONDITIONS)
+
+
+def get_original_tables():
+    """The original's own files of the experiments that the study has."""
+    comparison = rules.export_comparison_tables.output if TESTED else []
+    pruning = rules.export_pruning_tables.output if "pruning" in config else []
+    return [*comparison, *pruning]
+
+
+def get_targets():
+    """All that the study yields."""
+    return [
+        *get_tables(),
+        *get_figures(),
+        *get_finetune_outputs(),
+        *get_original_tables(),
+        *expand(rules.analyze_purity.output, comparison=COMPARISONS),
+        *([RESULTS / "report/claims.rst"] if TESTED else []),
+        RESULTS / "provenance.json",
+    ]
+
+
+def get_judged(wildcards):
+    """What the claims are judged on: the tables and outcomes of the experiments there are."""
+    tables = {path.stem: path for path in get_tables() if path.stem not in ("claims", "captions")}
+    outcomes = expand(
+        RESULTS / "evaluations/{model}/pretrained/{dataset}.npz", model=MODELS, dataset=TESTED
+    )
+    return tables | {"per_image": outcomes}
+
+
+def get_captions():
+    """The caption table of the corpus, where the study has one."""
+    return [DATA / f"corpora/{CORPUS}/captions.parquet"] if "corpus" in config else []
