@@ -23,7 +23,8 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     """Accuracy with 95% Wilson intervals and chance (left), silhouette (right), a line a dataset.
 
     Args:
-        table: clip_vs_laclip.csv. Chance is 1 / number of classes.
+        table: clip_vs_laclip.csv. Chance is 1 / number of classes. Published values, where there
+            are any, are open markers beside what was measured.
     """
     styles = model_styles(table["model"])
     datasets = list(table["dataset"].unique())
@@ -31,12 +32,17 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     accuracy, silhouette = figure.subplots(1, 2, sharey=True)
     for number, (model, style) in enumerate(styles.items()):
         rows = table[table["model"] == model].set_index("dataset").reindex(datasets)
-        places = np.arange(len(datasets)) + 0.22 * (number - (len(styles) - 1) / 2)
+        step = min(0.22, 0.8 / len(styles))
+        places = np.arange(len(datasets)) + step * (number - (len(styles) - 1) / 2)
         shares = 100 * rows[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy()
         bars = np.abs(shares[:, 1:] - shares[:, :1]).T
         look = {"color": style.colour, "fmt": style.marker, "markersize": 3.4}
         accuracy.errorbar(shares[:, 0], places, xerr=bars, elinewidth=0.9, **look)
         silhouette.errorbar(rows["silhouette"], places, **look)
+        published = {"color": style.colour, "marker": style.marker, "markerfacecolor": "white"}
+        published |= {"linestyle": "none", "markersize": 4.6, "zorder": 1.5}
+        accuracy.plot(100 * rows["published_accuracy"].astype(float), places, **published)
+        silhouette.plot(rows["published_silhouette"].astype(float), places, **published)
     chance = 100 / table.groupby("dataset")["n_classes"].first()[datasets]
     heights = np.arange(len(datasets))
     accuracy.vlines(chance, heights - 0.36, heights + 0.36, color=BLACK, linewidth=1.1)
@@ -53,5 +59,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     chance_handle = Line2D(
         [], [], color=BLACK, marker="|", markersize=8, linestyle="none", label="chance, 1 / classes"
     )
+    if table["published_accuracy"].notna().any():
+        handles.append(style_handle(Style(MUTED, "o", "none"), "published", filled=False))
     place_legend(figure, [*handles, chance_handle])
     return figure

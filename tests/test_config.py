@@ -336,7 +336,7 @@ def test_checkpoints_are_brought_or_fetched(config, root):
         (LACLIP | {"sha256": "abc"}, r"sha256 is 'abc'; allowed: text that matches"),
         (LACLIP | {"url": "file:///a", "sha256": DIGEST}, r"url is 'file:///a'; allowed: text"),
         (LACLIP | {"url": "https://example.org/a"}, r"'a' has a url; allowed: with .* sha256"),
-        (LACLIP | {"seed": 1}, r"Unknown key seed in models\[0\]; known: architecture, checkpoint"),
+        (LACLIP | {"seed": 1}, r"Unknown key seed in models\[0\]; known: architecture, baseline"),
         (OPEN_CLIP, r"model 'b' needs one of checkpoint and pretrained"),
         (TAGGED | {"checkpoint": "c/b.pt"}, r"model 'c' needs one of checkpoint and pretrained"),
         (TAGGED | {"architecture": "ViT-B-23"}, r"no architecture 'ViT-B-23'; .* ViT-B-32"),

@@ -53,6 +53,9 @@ class Study:
             share = self.random.uniform(0.1, 0.9)
             measures = {"accuracy": share, "accuracy_low": share - 0.02, "n_classes": 10}
             measures |= {"accuracy_high": share + 0.02, "silhouette": share / 4 - 0.05}
+            is_published = model == "rewritten"
+            measures |= {"published_accuracy": share + 0.05 if is_published else None}
+            measures |= {"published_silhouette": share / 4 if is_published else None}
             rows.append({"model": model, "dataset": dataset} | measures)
         return draw_comparison(pd.DataFrame(rows))
 
@@ -332,3 +335,18 @@ def test_principal_components_are_those_of_scikit_learn():
 )
 def test_gallery_shows_captions_that_changed_first(changed, expected):
     assert choose_rows(np.array(changed, bool), count=4) == expected
+
+
+def test_published_values_are_open_markers_beside_the_measured_ones():
+    accuracy = MORE_MODELS.draw("comparison").axes[0]
+    open_markers = [
+        line
+        for line in accuracy.lines
+        if line.get_markerfacecolor() == "white" and line.get_xdata().any()
+    ]
+    shown = [line for line in open_markers if np.isfinite(line.get_xdata().astype(float)).any()]
+    assert [len(line.get_xdata()) for line in shown] == [len(FULL.datasets)]
+    labels = [text.get_text() for text in accuracy.figure.legends[0].get_texts()]
+    assert "published" in labels
+    plain = FULL.draw("comparison").legends[0].get_texts()
+    assert "published" not in [text.get_text() for text in plain]

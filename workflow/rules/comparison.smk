@@ -49,6 +49,7 @@ rule tabulate_comparison:
     params:
         models=list(MODELS),
         datasets=TESTED,
+        published={name: model.get("published", {}) for name, model in MODELS.items()},
         code=get_code_hash("tabulate_comparison.py"),
     message:
         "Tabulate the pretrained models"

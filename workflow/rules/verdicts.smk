@@ -36,6 +36,9 @@ rule write_provenance:
     input:
         tables=get_tables(),
         weights=expand(DATA / "models/{model}/weights.safetensors", model=MODELS),
+        projections=[
+            model["checkpoint"] for model in config["models"] if model["name"] not in MODELS
+        ],
         captions=get_captions(),
     output:
         manifest=report(

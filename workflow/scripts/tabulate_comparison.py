@@ -14,6 +14,7 @@ rows = []
 for (model, dataset), path in zip(pairs, snakemake.input.metrics, strict=True):
     metrics = json.loads(Path(path).read_text())["pretrained"]
     count = metrics["n_images"]
+    published = snakemake.params.published[model].get(dataset, [None, None])
     interval = wilson_interval(round(metrics["accuracy"] * count), count)
     rows.append(
         {
@@ -27,6 +28,8 @@ for (model, dataset), path in zip(pairs, snakemake.input.metrics, strict=True):
             "n_classes": metrics["n_classes"],
             "acc5": metrics["acc5"],
             "mean_per_class_recall": metrics["mean_per_class_recall"],
+            "published_accuracy": None if published[0] is None else published[0] / 100,
+            "published_silhouette": published[1],
         }
     )
 write_table(snakemake.output.table, rows)

@@ -13,7 +13,9 @@ manifest = {
     "config": snakemake.params.config,
     "code": snakemake.params.code_hashes,
     "checkpoints": {path: read_checkpoint_hash(path) for path in source.weights},
-    "inputs": {path: sha256(path) for path in [*source.captions, *source.weights]},
+    "inputs": {
+        path: sha256(path) for path in [*source.captions, *source.weights, *source.projections]
+    },
     "tables": {path: sha256(path) for path in source.tables},
 }
 with atomic_path(snakemake.output.manifest) as temporary:
