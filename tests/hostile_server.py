@@ -73,6 +73,7 @@ class Server:
 
     def __init__(self):
         self.asked = Counter()
+        self.bodies = dict(BODIES)
         self.delay = 0.0
         self.base = self.secure = ""
 
@@ -80,9 +81,13 @@ class Server:
         name = request.path.rpartition("/")[2]
         self.asked[request.path] += 1
         await asyncio.sleep(self.delay)
-        if name in BODIES:
-            return web.Response(body=BODIES[name])
-        return await getattr(self, f"answer_{name.partition('.')[0]}")(request)
+        if name in self.bodies:
+            return web.Response(body=self.bodies[name])
+        answer = getattr(self, f"answer_{name.partition('.')[0]}", self.answer_nothing)
+        return await answer(request)
+
+    async def answer_nothing(self, request):
+        return web.Response(status=404, text="no")
 
     async def answer_numbered(self, request):
         return web.Response(body=JPEG)

@@ -30,7 +30,7 @@ def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
         command += ["--configfile", config]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=600
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=1800
     )
     if check and result.returncode:
         raise AssertionError(result.stdout[-3000:] + result.stderr[-3000:])
