@@ -15,8 +15,8 @@ rule draw_dataset:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(10),
     params:
         task=lambda wildcards: DATASETS[wildcards.dataset]["task"],
         images=lambda wildcards: DATASETS[wildcards.dataset]["images"],

@@ -16,8 +16,8 @@ rule download_shard:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(240),
     params:
         first=get_first_row,
         rows=get_row_count,
@@ -45,6 +45,7 @@ rule summarise_download:
         ),
     log:
         LOGS / "summarise_download.log",
+    localrule: True
     conda:
         "../../envs/download.yaml"
     threads: 1
@@ -73,8 +74,8 @@ rule tabulate_corpus:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(30),
     params:
         validation_from=config["corpus"]["pairs"],
         code=get_code_hash("tabulate_corpus.py"),

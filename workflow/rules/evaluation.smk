@@ -14,8 +14,8 @@ rule evaluate_heads:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(5),
     params:
         code=get_code_hash("evaluate_heads.py"),
     message:
@@ -38,8 +38,8 @@ rule prune_neurons:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(60),
     params:
         keep=config["pruning"]["keep"],
         draws=config["pruning"]["draws"],

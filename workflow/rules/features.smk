@@ -17,8 +17,8 @@ rule extract_corpus_features:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(120),
         gpu=get_gpus,
     params:
         architecture=get_architecture,
@@ -50,8 +50,8 @@ rule extract_dataset_features:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(60),
         gpu=get_gpus,
     params:
         architecture=get_architecture,

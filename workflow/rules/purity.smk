@@ -31,8 +31,8 @@ rule measure_purity:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(30),
     params:
         models=list(MODELS),
         conditions=CONDITIONS,

@@ -17,6 +17,7 @@ rule tabulate_comparison:
         ),
     log:
         LOGS / "tabulate_comparison.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -45,6 +46,7 @@ rule tabulate_pruning:
         ),
     log:
         LOGS / "tabulate_pruning.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -74,6 +76,7 @@ rule tabulate_captions:
         ),
     log:
         LOGS / "tabulate_captions.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -106,6 +109,7 @@ rule tabulate_misalignment_accuracy:
         ),
     log:
         LOGS / "tabulate_misalignment_accuracy.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -145,6 +149,7 @@ rule export_original_tables:
         ),
     log:
         LOGS / "export_original_tables.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
