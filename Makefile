@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := envs/requirements.txt
 DEV_REQUIREMENTS := envs/requirements-dev.txt
+SLURM_REQUIREMENTS := envs/requirements-slurm.txt
 
-.PHONY: run test test-embedded lint format setup setup-dev clean
+.PHONY: run test test-embedded test-slurm lint format setup setup-dev setup-slurm clean
 
 run: setup
 	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
@@ -15,10 +16,14 @@ run: setup
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 
 test: setup-dev lint
-	$(BIN)/pytest -m "not embedded"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not embedded and not slurm"
 
 test-embedded: setup-dev
 	$(BIN)/pytest -m embedded
+
+# Says that it skips where it is not root on Debian, or where a SLURM runs already.
+test-slurm: setup-dev setup-slurm
+	$(BIN)/pytest -m slurm tests/slurm
 
 lint: setup-dev
 	$(BIN)/ruff format --check .
@@ -33,6 +38,7 @@ format: setup-dev
 
 setup: $(VENV)/.requirements
 setup-dev: $(VENV)/.requirements-dev
+setup-slurm: $(VENV)/.requirements-slurm
 
 $(VENV)/.requirements: $(REQUIREMENTS)
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +47,10 @@ $(VENV)/.requirements: $(REQUIREMENTS)
 
 $(VENV)/.requirements-dev: $(VENV)/.requirements $(DEV_REQUIREMENTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(DEV_REQUIREMENTS)
+	@touch $@
+
+$(VENV)/.requirements-slurm: $(VENV)/.requirements $(SLURM_REQUIREMENTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(SLURM_REQUIREMENTS)
 	@touch $@
 
 clean:

@@ -44,18 +44,18 @@ def code_hash(script: str | Path, root: str | Path) -> str:
         root: the folder that holds `lib`.
     """
     root = Path(root)
-    trees = {"__main__": _meaningful_tree(Path(script))}
-    pending = _imported_modules(trees["__main__"])
+    meaning, imported = _read_meaning(Path(script))
+    meanings, pending = {"__main__": meaning}, set(imported)
     while pending:
         name = pending.pop()
         path = _module_path(name, root)
-        if name in trees or path is None:
+        if name in meanings or path is None:
             continue
-        trees[name] = _meaningful_tree(path)
-        pending |= _imported_modules(trees[name])
+        meanings[name], imported = _read_meaning(path)
+        pending |= imported
     digest = hashlib.sha256()
-    for name in sorted(trees):
-        digest.update(f"{name}\n{ast.dump(trees[name])}\n".encode())
+    for name in sorted(meanings):
+        digest.update(f"{name}\n{meanings[name]}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -99,9 +99,20 @@ def _module_path(name: str, root: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _meaningful_tree(path: Path) -> ast.Module:
+def _read_meaning(path: Path) -> tuple[str, frozenset[str]]:
+    """What a file means, as text, and the dotted names under `lib` that it imports."""
+    return _analyse(path.read_text(encoding="utf-8"), str(path))
+
+
+@functools.cache  # every script reaches much the same modules, and every job hashes every script
+def _analyse(source: str, filename: str) -> tuple[str, frozenset[str]]:
+    tree = _meaningful_tree(source, filename)
+    return ast.dump(tree), frozenset(_imported_modules(tree))
+
+
+def _meaningful_tree(source: str, filename: str) -> ast.Module:
     """The syntax tree of a file without the strings that stand alone: docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree = ast.parse(source, filename=filename)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

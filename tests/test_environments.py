@@ -51,6 +51,7 @@ def read_environment(path):
 
 REQUIREMENTS = read_requirements("requirements.txt")
 FOR_TESTS = read_requirements("requirements-dev.txt")
+FOR_SLURM = read_requirements("requirements-slurm.txt")
 
 
 def list_distributions(names):
@@ -72,7 +73,8 @@ def reach(script):
 
 
 def test_nothing_is_pinned_twice():
-    assert not REQUIREMENTS.keys() & FOR_TESTS.keys()
+    names = [*REQUIREMENTS, *FOR_TESTS, *FOR_SLURM]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
@@ -92,6 +94,6 @@ def test_a_rules_environment_has_what_its_script_imports(rule):
 
 def test_everything_imported_is_pinned():
     others = [ROOT / "tests", ROOT / "workflow"]
-    files = [*SCRIPTS, *(path for folder in others for path in folder.glob("*.py"))]
+    files = [*SCRIPTS, *(path for folder in others for path in folder.rglob("*.py"))]
     names = set().union(*IMPORTS.values(), *map(read_imports, files))
     assert list_distributions(names) - REQUIREMENTS.keys() - FOR_TESTS.keys() == set()

@@ -109,7 +109,7 @@ def test_a_table_of_image_files_is_studied(folder):
     }
     write_study(folder, "table", corpus, get_key)
     planned = snakemake(folder, "-n", config="config/table.yaml").stdout
-    assert "To be brought: lists/pairs.csv, images" in planned
+    assert "To be brought: lists/pairs.csv (the table of image files" in planned
     (folder / "images").mkdir()
     for number in range(ROWS):
         (folder / f"images/{number}.jpg").write_bytes(draw(number))

@@ -80,7 +80,7 @@ def test_what_to_bring_is_named_before_the_first_job(folder):
     result = snakemake(folder, check=False, config=CONFIG)
     assert result.returncode == 1
     output = result.stdout + result.stderr
-    assert "not there yet: checkpoints/laclip.pt (the checkpoint of brought, docs/mod" in output
+    assert "not there yet: checkpoints/laclip.pt (the checkpoint of model 'brought'" in output
     assert not (folder / "checkpoints").exists()
 
 

@@ -11,6 +11,7 @@ rule bring_files:
         files=list(MISSING),
     log:
         LOGS / "bring_files.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -14,8 +14,8 @@ rule evaluate_heads:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(5),
     params:
         code=get_code_hash("evaluate_heads.py"),
     message:
@@ -40,6 +40,7 @@ rule tabulate_comparison:
         ),
     log:
         LOGS / "tabulate_comparison.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -68,6 +69,7 @@ rule export_comparison_tables:
         ],
     log:
         LOGS / "export_comparison_tables.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

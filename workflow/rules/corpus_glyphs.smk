@@ -13,8 +13,8 @@ rule draw_corpus:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(30),
     params:
         settings=get_sorted(config["corpus"]),
         code=get_code_hash("draw_corpus.py"),

@@ -14,6 +14,7 @@ rule summarise_corpus:
         dropped=DATA / f"corpora/{CORPUS}/dropped.csv",
     log:
         LOGS / "summarise_corpus.log",
+    localrule: True
     conda:
         "../../envs/download.yaml"
     threads: 1
@@ -48,8 +49,8 @@ rule tabulate_corpus:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=get_growing(6000),
+        runtime=get_growing(60),
     params:
         pairs=config["corpus"]["pairs"],
         validation_pairs=config["corpus"]["validation_pairs"],

@@ -18,8 +18,8 @@ rule scan_shard:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(60),
     params:
         code=get_code_hash("scan_shard.py"),
     message:

@@ -21,8 +21,8 @@ rule gather_shard:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(120),
     params:
         first=get_first_row,
         rows=get_row_count,

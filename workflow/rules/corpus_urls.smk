@@ -20,8 +20,8 @@ rule download_shard:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(240),
     params:
         first=get_first_row,
         rows=get_row_count,

@@ -14,8 +14,8 @@ rule draw_dataset:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(10),
     params:
         task=lambda wildcards: DATASETS[wildcards.dataset]["task"],
         images=lambda wildcards: DATASETS[wildcards.dataset]["images"],
@@ -43,8 +43,8 @@ rule prepare_dataset:
         "../../envs/datasets.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=480,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(480),
     params:
         dataset=lambda wildcards: get_sorted(DATASETS[wildcards.dataset]),
         entry=get_registry_entry,
@@ -71,8 +71,8 @@ rule prepare_prompts:
         "../../envs/datasets.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(10),
     params:
         classnames=lambda wildcards: DATASETS[wildcards.dataset]["classnames"],
         templates=lambda wildcards: DATASETS[wildcards.dataset].get("templates", "photo"),

@@ -18,8 +18,8 @@ rule extract_dataset_features:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(60),
         gpu=get_gpus,
     params:
         batch_size=config["evaluation"]["batch_size"],

@@ -45,6 +45,11 @@ def get_permutations(wildcards):
     return [RESULTS / f"permutations/{get_swap_name(strategy, cs, seed)}.npy" for seed in SEEDS]
 
 
+def get_growing(amount):
+    """A resource whose every attempt gets as much again: what was too little is tried with more."""
+    return lambda wildcards, attempt: attempt * amount
+
+
 def get_gpus(wildcards):
     """GPUs that a job which profits from one asks for."""
     return 0 if config["device"] == "cpu" else 1

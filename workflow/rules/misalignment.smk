@@ -14,8 +14,8 @@ rule find_neighbours:
         "../../envs/arrays.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=get_growing(4000),
+        runtime=get_growing(60),
     params:
         tfidf=get_sorted(config["misalignment"]["tfidf"]),
         n_neighbours=64,
@@ -42,8 +42,8 @@ rule swap_captions:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=get_growing(4000),
+        runtime=get_growing(60),
     params:
         cs=lambda wildcards: SWAPS[wildcards.swap]["cs"],
         strategy=lambda wildcards: SWAPS[wildcards.swap]["strategy"],
@@ -75,8 +75,8 @@ rule extract_corpus_features:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(120),
         gpu=get_gpus,
     params:
         views=config["finetune"]["views"],
@@ -113,8 +113,8 @@ rule finetune_heads:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=get_growing(4000),
+        runtime=get_growing(120),
         gpu=get_gpus,
     params:
         recipes=get_recipes(FINETUNE_KEYS),

@@ -13,6 +13,7 @@ rule tabulate_captions:
         ),
     log:
         LOGS / "tabulate_captions.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -58,8 +59,8 @@ rule measure_purity:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=get_growing(1000),
+        runtime=get_growing(30),
     params:
         models=list(MODELS),
         conditions=CONDITIONS,
@@ -88,6 +89,7 @@ rule tabulate_misalignment_accuracy:
         ),
     log:
         LOGS / "tabulate_misalignment_accuracy.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -14,8 +14,8 @@ rule fetch_checkpoint:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(240),
     params:
         source=lambda wildcards: get_sorted(FETCHED[wildcards.checkpoint]),
         code=get_code_hash("fetch_checkpoint.py"),
@@ -42,8 +42,8 @@ rule import_model:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=get_growing(8000),
+        runtime=get_growing(30),
     params:
         model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
         architecture=get_architecture,

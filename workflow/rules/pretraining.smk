@@ -20,8 +20,8 @@ rule pretrain_model:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=get_growing(3000),
+        runtime=get_growing(120),
         gpu=get_gpus,
     params:
         model=lambda wildcards: get_sorted(MODELS[wildcards.model]),

@@ -15,8 +15,8 @@ rule prune_neurons:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=get_growing(2000),
+        runtime=get_growing(60),
     params:
         keep=config["pruning"]["keep"],
         draws=config["pruning"]["draws"],
@@ -39,6 +39,7 @@ rule tabulate_pruning:
         ),
     log:
         LOGS / "tabulate_pruning.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -72,6 +73,7 @@ rule export_pruning_tables:
         ),
     log:
         LOGS / "export_pruning_tables.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -14,6 +14,7 @@ rule judge_claims:
         page=RESULTS / "report/claims.rst",
     log:
         LOGS / "judge_claims.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1
@@ -49,6 +50,7 @@ rule write_provenance:
         ),
     log:
         LOGS / "write_provenance.log",
+    localrule: True
     conda:
         "../../envs/arrays.yaml"
     threads: 1

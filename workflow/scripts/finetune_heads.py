@@ -26,7 +26,6 @@ device = select_device(params.device)
 pretrained = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = (np.load(path, mmap_mode="r") for path in (source.images, source.texts))
-
 # the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
 
@@ -37,17 +36,17 @@ for seed, path in itertools.zip_longest(params.seeds, source.permutations):
         select_pairs(images, texts, table.captions, permutation, table.rows(split))
         for split in ("train", "validation")
     )
-    score = (
-        partial(zero_shot_accuracy, dataset) if dataset else partial(retrieval_accuracy, held_out)
-    )
+    score = partial(zero_shot_accuracy, dataset)
+    if dataset is None:
+        score = partial(retrieval_accuracy, held_out)
     for name, values in params.recipes.items():
         recipe = Recipe(**values)
         results[name, seed] = finetune(pretrained, train, score, recipe, seed, device)
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}
-checkpoint = read_checkpoint_hash(source.head)
-origin = describe_origin(params.code, recipes=params.recipes, checkpoint=checkpoint)
+digest = read_checkpoint_hash(source.head)
+origin = describe_origin(params.code, recipes=params.recipes, checkpoint=digest)
 write_heads(output.heads, {str(seed): result.head for seed, result in main.items()}, origin)
 write_heads(output.sensitivity, variations, origin)
 for path, result in zip(output.logs, main.values(), strict=True):
