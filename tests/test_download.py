@@ -16,7 +16,7 @@ import webdataset
 from PIL import Image
 
 from lib.corpus import iterate_samples
-from lib.download import Link, Settings, download_shard, read_ledger, read_links
+from lib.download import Link, Result, Settings, download_shard, read_ledger, read_links
 from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
 from lib.recode import ImageError, recode
 from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
@@ -234,6 +234,16 @@ def test_a_killed_download_loses_and_doubles_nothing(root, tmp_path):
     keys = [sample.key for sample in iterate_samples([tmp_path / "0.tar"])]
     assert keys == [link.key for link in links]
     assert [row["key"] for row in read_ledger(tmp_path / "0.parquet")] == keys
+
+
+def test_no_image_is_spelled_out(tmp_path, monkeypatch):
+    """As asyncio does with what a task returned, at a cost above that of fetching."""
+    spelled = []
+    monkeypatch.setattr(Result, "__repr__", lambda self: spelled.append(self) or "")
+    with serve() as server:
+        links = make_links(server, ["/good.jpg", "/good.png"])
+        download_shard(links, tmp_path / "0.tar", tmp_path / "0.parquet", SETTINGS)
+    assert not spelled
 
 
 # --- Parts ----------------------------------------------------------------------------------------
