@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from lib.corpus import iterate_samples
 from lib.download import Link, Result, Settings, download_shard, read_ledger, read_links
@@ -335,6 +336,24 @@ def test_sixteen_bits_become_eight():
 def test_transparent_parts_become_white():
     image = Image.new("RGBA", (8, 8), (200, 0, 0, 0))
     assert decode(recode(encode(image, "PNG"), SIZE, 10**6)).min() > 250
+
+
+@pytest.mark.parametrize("size", [SIZE, WIDTH])
+def test_metadata_is_left_behind(size):
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    told = encode(draw(), "JPEG", comment=b"mine", exif=exif, dpi=(72, 72))
+    image = Image.open(io.BytesIO(recode(told, size, 10**6).data))
+    assert not {"comment", "exif", "dpi", "icc_profile"} & set(image.info)
+
+
+def test_shrinking_lies_nearer_to_lanczos_than_averaging_areas():
+    photo = Image.fromarray(load_sample_images().images[0])
+    recoded = recode(encode(photo, "PNG"), 256, 10**6)
+    size = (recoded.width, recoded.height)
+    best = np.asarray(photo.resize(size, Image.Resampling.LANCZOS), float)
+    areas = np.asarray(photo.resize(size, Image.Resampling.BOX), float)
+    assert np.square(decode(recoded) - best).mean() < np.square(areas - best).mean()
 
 
 def test_images_are_never_enlarged():
