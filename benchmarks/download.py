@@ -45,7 +45,7 @@ PEER_REQUIREMENTS = ROOT / "benchmarks/peers/img2dataset.txt"
 SHARDS = 4
 SIZE = 256  # pixels of the shorter side
 HEADINGS = [
-    "latency",
+    "pictures, latency",
     "who",
     "URLs/s",
     "times img2dataset",
@@ -53,24 +53,24 @@ HEADINGS = [
     "CPU s per 1,000 URLs after the start",
     "peak MiB",
 ]
-START_HEADINGS = ["who", "seconds", "CPU seconds"]
+START_HEADINGS = ["pictures, latency", "who", "seconds", "CPU seconds"]
 PEER_SETTINGS = [
     {"processes_count": processes, "thread_count": threads}
-    for processes, threads in itertools.product((2, 4), (16, 64))
+    for processes, threads in itertools.product((2, 4), (16, 48))
 ]
 PAGE = """\
 # Downloading beside img2dataset
 
-Made by `benchmarks/download.py` on {date}: {machine}; load average {load}
-before it. The server had a process of its own on the same cores: {hosts} hosts (loopback
-addresses), plain HTTP, pictures of 300-600 pixels and about 78 kB from memory, one link of five
-gone. {urls} URLs in {shards} shards, {rounds} runs of each, taking turns: medians, and in brackets
-least and most. All runs left the same pictures: same sources, sizes and JPEG tables. img2dataset
-had the best of {tried} settings for each latency.
+Made by `benchmarks/download.py` on {date}: {machine}; load average {before}
+before it and {after} after it. The server had a process of its own on the same cores: {hosts} hosts
+(loopback addresses), plain HTTP, pictures from memory, one link of five gone. {urls} URLs in
+{shards} shards, {rounds} runs of each, taking turns: medians, and in brackets least and most.
+All runs left the same pictures: same sources, sizes and JPEG tables. img2dataset had the best of
+{tried} settings for each web.
 
 {table}
 
-To start, with {shards} URLs in {shards} shards:
+The start alone, with {shards} URLs in {shards} shards:
 
 {starts}
 
@@ -78,6 +78,16 @@ URLs/s and CPU seconds count everything; "after the start" leaves out what the s
 once for each shard with ours, and once in all with img2dataset. "Times img2dataset" is the ratio of
 URLs/s within a round. Memory is that of all processes together. {versions}.
 """
+
+
+class Scenario(NamedTuple):
+    """What the web is like: the pixels of its pictures' shorter sides, and seconds to an answer."""
+
+    sides: tuple[int, int]
+    latency: float
+
+    def __str__(self) -> str:
+        return f"{self.sides[0]}-{self.sides[1]} px, {1000 * self.latency:.0f} ms"
 
 
 class Cost(NamedTuple):
@@ -103,6 +113,13 @@ class Contender(NamedTuple):
     name: str
     command: Callable[[Sequence[str], Path, dict], list[str]]
     settings: dict
+
+
+SCENARIOS = [
+    Scenario((300, 600), 0.0),
+    Scenario((300, 600), 0.1),
+    Scenario((800, 1600), 0.0),
+]
 
 
 def set_up() -> None:
@@ -236,52 +253,52 @@ def main() -> None:
     parser.add_argument("--setup", action="store_true", help="make img2dataset's environment")
     parser.add_argument("--urls", type=int, default=4000, help=f"a multiple of {SHARDS}")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each that are counted")
-    parser.add_argument("--latencies", type=float, nargs="+", default=[0.0, 0.1], help="seconds")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if args.setup:
         set_up()
     else:
-        load = psutil.getloadavg()[0]
-        page = write_page(args.urls, args.rounds, args.latencies, load)
-        write_text(ROOT / "benchmarks/download.md", page)
+        write_text(ROOT / "benchmarks/download.md", write_page(args.urls, args.rounds))
 
 
-def write_page(count: int, rounds: int, latencies: Sequence[float], load: float) -> str:
+def write_page(count: int, rounds: int) -> str:
     """Measure everything; the text of the page."""
-    rows, starts = [], {}
-    for latency in latencies:
-        with start_web(latency) as port:
+    before = psutil.getloadavg()[0]
+    rows, start_rows = [], []
+    for scenario in SCENARIOS:
+        with start_web(scenario.latency, scenario.sides) as port:
             urls = list_urls(port, count)
             contenders = [*OURS, choose_peer(urls)]
             # a link that is not gone for each shard: what it costs is the start
             few = [url for url in urls if not is_gone(url)][:SHARDS]
-            starts = starts or compare(contenders, few, rounds)
+            starts = compare(contenders, few, rounds)
             costs = compare(contenders, urls, rounds)
-        rows += tabulate(latency, contenders, costs, starts, count)
+        rows += tabulate(scenario, contenders, costs, starts, count)
+        start_rows += tabulate_starts(scenario, starts)
     return PAGE.format(
         date=date.today().isoformat(),
         machine=describe_machine(),
-        load=f"{load:.1f}",
+        before=f"{before:.1f}",
+        after=f"{psutil.getloadavg()[0]:.1f}",
         hosts=HOSTS,
         urls=f"{count:,}",
         shards=SHARDS,
         rounds=rounds,
         tried=len(PEER_SETTINGS),
         table=format_table(HEADINGS, rows),
-        starts=format_table(START_HEADINGS, tabulate_starts(starts)),
+        starts=format_table(START_HEADINGS, start_rows),
         versions=describe_versions(),
     )
 
 
 def tabulate(
-    latency: float,
+    scenario: Scenario,
     contenders: Sequence[Contender],
     costs: dict[str, list[Cost]],
     starts: dict[str, list[Cost]],
     count: int,
 ) -> list[list[str]]:
-    """The rows of one latency; the last contender is the measure of the others."""
+    """The rows of one scenario; the last contender is the measure of the others."""
     rows = []
     for name, _, settings in contenders:
         peer = costs[contenders[-1].name]
@@ -289,7 +306,7 @@ def tabulate(
         start = statistics.median(cost.cpu for cost in starts[name])
         rows.append(
             [
-                f"{1000 * latency:.0f} ms",
+                str(scenario),
                 f"{name} ({', '.join(f'{key} {value}' for key, value in settings.items())})",
                 summarise([count / cost.seconds for cost in costs[name]], 0),
                 summarise(ratios, 2),
@@ -301,10 +318,11 @@ def tabulate(
     return rows
 
 
-def tabulate_starts(starts: dict[str, list[Cost]]) -> list[list[str]]:
+def tabulate_starts(scenario: Scenario, starts: dict[str, list[Cost]]) -> list[list[str]]:
     """What it costs to start, a row a contender."""
     return [
         [
+            str(scenario),
             name,
             summarise([cost.seconds for cost in costs], 1),
             summarise([cost.cpu for cost in costs], 1),

@@ -1,6 +1,6 @@
 """A web of pictures on this machine: many hosts that answer from memory, after a latency.
 
-    python benchmarks/web.py --latency 0.1   # prints its port, and serves until it is stopped
+    python benchmarks/web.py --latency 0.1 --sides 300 600   # prints its port, and serves
 
 The hosts are loopback addresses (127.0.1.0 and on, which Linux has by itself). Every fifth link is
 gone. The connections are plain HTTP, and no names are resolved.
@@ -21,13 +21,16 @@ from PIL import Image
 HOSTS = 345  # as many as the first 1,000 rows of CC3M's validation list name
 PICTURES = 50
 GONE_EVERY = 5
-SIDES = (300, 600)  # pixels: the range of the shorter side
 
 
-def draw_pictures(count: int) -> list[bytes]:
-    """JPEGs of 60-100 kB or so: waves of colour under noise, of many sizes; always the same."""
+def draw_pictures(sides: tuple[int, int]) -> list[bytes]:
+    """JPEGs of waves of colour under noise, of many sizes; always the same.
+
+    Args:
+        sides: least and most pixels of the shorter side.
+    """
     generator = np.random.default_rng(0)
-    return [_draw_picture(generator) for _ in range(count)]
+    return [_draw_picture(generator, sides) for _ in range(PICTURES)]
 
 
 def list_urls(port: int, count: int) -> list[str]:
@@ -42,13 +45,15 @@ def is_gone(url: str) -> bool:
 
 
 @contextmanager
-def start_web(latency: float) -> Iterator[int]:
+def start_web(latency: float, sides: tuple[int, int]) -> Iterator[int]:
     """Run the server in a process of its own; yields its port.
 
     Args:
         latency: seconds before each answer.
+        sides: see `draw_pictures`.
     """
-    command = [sys.executable, __file__, "--latency", str(latency)]
+    options = ["--latency", str(latency), "--sides", *map(str, sides)]
+    command = [sys.executable, __file__, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield int(process.stdout.readline())
@@ -81,9 +86,9 @@ class Visit(asyncio.Protocol):
             self.transport.close()
 
 
-async def serve(latency: float) -> None:
+async def serve(latency: float, sides: tuple[int, int]) -> None:
     """Serve at one port of all hosts, and print it, until the process is stopped."""
-    pictures = draw_pictures(PICTURES)
+    pictures = draw_pictures(sides)
     loop = asyncio.get_running_loop()
     port = 0
     for host in _list_hosts():
@@ -94,8 +99,8 @@ async def serve(latency: float) -> None:
     await asyncio.Event().wait()
 
 
-def _draw_picture(generator: np.random.Generator) -> bytes:
-    height = int(generator.integers(*SIDES))
+def _draw_picture(generator: np.random.Generator, sides: tuple[int, int]) -> bytes:
+    height = int(generator.integers(*sides))
     width = int(height * generator.uniform(1, 1.6))
     y, x = np.mgrid[:height, :width]
     waves = [
@@ -118,5 +123,7 @@ def _list_hosts() -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    asyncio.run(serve(parser.parse_args().latency))
+    parser.add_argument("--latency", type=float, required=True, help="seconds before an answer")
+    parser.add_argument("--sides", type=int, nargs=2, required=True, help="pixels, least and most")
+    args = parser.parse_args()
+    asyncio.run(serve(args.latency, tuple(args.sides)))
