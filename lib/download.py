@@ -158,16 +158,21 @@ def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Resul
     """Fetch links side by side, and yield what came of each in their order."""
     with asyncio.Runner() as runner, ThreadPoolExecutor(settings.threads) as pool:
         results = _fetch_in_order(links, settings, pool)
+        latest: collections.deque[Result] = collections.deque()
 
-        async def take() -> Result | None:
-            return await anext(results, None)
+        # Not returned: Runner.run spells out what its task returned, an image byte by byte.
+        async def take() -> bool:
+            result = await anext(results, None)
+            if result is not None:
+                latest.append(result)
+            return result is not None
 
         async def close() -> None:
             await results.aclose()
 
         try:
-            while (result := runner.run(take())) is not None:
-                yield result
+            while runner.run(take()):
+                yield latest.pop()
         finally:
             runner.run(close())
 

@@ -12,6 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 QUALITY = 95
+# Nearly as sharp as bicubic, and closer to it than averaging areas, at two thirds of its time.
+RESAMPLING = Image.Resampling.HAMMING
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -60,7 +62,7 @@ def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
     except Exception as error:  # a damaged file can raise anything at all in a decoder
         raise ImageError("broken_image") from error
     stream = io.BytesIO()
-    upright.save(stream, "JPEG", quality=QUALITY)
+    upright.save(stream, "JPEG", quality=QUALITY, comment=b"")  # or Pillow keeps the original's
     return Recoded(stream.getvalue(), *upright.size)
 
 
@@ -73,7 +75,7 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
         image.draft("RGB", tuple(2 * side for side in target))  # JPEG: decode at a lower resolution
     rgb = _to_rgb(image)
     if scale < 1:
-        rgb = rgb.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        rgb = rgb.resize(target, RESAMPLING, reducing_gap=2.0)
     if orientation is not None:
         rgb.getexif()[ORIENTATION] = orientation
         rgb = ImageOps.exif_transpose(rgb)

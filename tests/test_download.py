@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from lib.corpus import iterate_samples
-from lib.download import Link, Settings, download_shard, read_links
+from lib.download import Link, Result, Settings, download_shard, read_links
 from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
 from lib.ledger import read_ledger
 from lib.recode import ImageError, recode
@@ -262,6 +263,16 @@ def test_a_killed_download_loses_and_doubles_nothing(root, tmp_path):
     assert [row["key"] for row in read_ledger(tmp_path / "0.parquet")] == keys
 
 
+def test_no_image_is_spelled_out(tmp_path, monkeypatch):
+    """As asyncio does with what a task returned, at a cost above that of fetching."""
+    spelled = []
+    monkeypatch.setattr(Result, "__repr__", lambda self: spelled.append(self) or "")
+    with serve() as server:
+        links = make_links(server, ["/good.jpg", "/good.png"])
+        download_shard(links, tmp_path / "0.tar", tmp_path / "0.parquet", SETTINGS)
+    assert not spelled
+
+
 # --- Parts ----------------------------------------------------------------------------------------
 
 
@@ -351,6 +362,24 @@ def test_sixteen_bits_become_eight():
 def test_transparent_parts_become_white():
     image = Image.new("RGBA", (8, 8), (200, 0, 0, 0))
     assert decode(recode(encode(image, "PNG"), SIZE, 10**6)).min() > 250
+
+
+@pytest.mark.parametrize("size", [SIZE, WIDTH])
+def test_metadata_is_left_behind(size):
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    told = encode(draw(), "JPEG", comment=b"mine", exif=exif, dpi=(72, 72))
+    image = Image.open(io.BytesIO(recode(told, size, 10**6).data))
+    assert not {"comment", "exif", "dpi", "icc_profile"} & set(image.info)
+
+
+def test_shrinking_lies_nearer_to_lanczos_than_averaging_areas():
+    photo = Image.fromarray(load_sample_images().images[0])
+    recoded = recode(encode(photo, "PNG"), 256, 10**6)
+    size = (recoded.width, recoded.height)
+    best = np.asarray(photo.resize(size, Image.Resampling.LANCZOS), float)
+    areas = np.asarray(photo.resize(size, Image.Resampling.BOX), float)
+    assert np.square(decode(recoded) - best).mean() < np.square(areas - best).mean()
 
 
 def test_images_are_never_enlarged():
