@@ -18,6 +18,7 @@ PAGES = [
     "docs/extending.md",
     "docs/data.md",
     "docs/models.md",
+    "docs/cluster.md",
 ]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes
