@@ -24,7 +24,7 @@ CONFIG = "config/miniature.yaml"
 RESULTS = "results/miniature"
 CAPTIONS = ROOT.parent / "shared/data/cc3m_validation.tsv"
 IMAGES = ROOT.parent / "shared/data/cifar10_test_2000.tar"
-ROWS, PAIRS, PER_CLASS = 240, 120, 5
+ROWS, PAIRS, PER_CLASS = 240, 80, 3
 MODELS = ("clip", "laclip")
 
 
