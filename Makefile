@@ -16,7 +16,7 @@ run: setup
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 
 test: setup-dev lint
-	$(BIN)/pytest -n 2 --dist loadfile -m "not embedded and not slurm"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm"
 
 test-embedded: setup-dev
 	$(BIN)/pytest -m embedded

@@ -39,3 +39,8 @@ def tiny_architecture() -> dict:
             "layers": 1,
         },
     }
+
+
+def pytest_collection_modifyitems(items):
+    """Whole studies first: beside them, the rest fills the other process."""
+    items.sort(key=lambda item: not hasattr(item.module, "copy_project"))
