@@ -76,7 +76,8 @@ The start alone, with {shards} URLs in {shards} shards:
 
 URLs/s and CPU seconds count everything; "after the start" leaves out what the start takes, which is
 once for each shard with ours, and once in all with img2dataset. "Times img2dataset" is the ratio of
-URLs/s within a round. Memory is that of all processes together, each with what it shares.
+URLs/s within a round. Memory is that of all processes together, each with what it shares. Where the
+load is well above the number of cores, other work ran beside: the CPU seconds are steadier then.
 {versions}.
 
 Where the time goes: most of what a picture costs is decoding, shrinking and encoding it, and
