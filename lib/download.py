@@ -25,7 +25,7 @@ from lib.fetch import TRANSIENT, Fetched, Limits, fetch, open_session
 from lib.ledger import IMAGE, LEFT_OUT, ROW, read_ledger, write_ledger
 from lib.lists import get_key, read_rows
 from lib.progress import Progress
-from lib.recode import ImageError, recode
+from lib.recode import QUALITY, RESAMPLING, ImageError, recode
 
 LEDGER = pa.schema(
     [
@@ -234,6 +234,7 @@ def _describe(link: Link) -> dict:
 def _get_fingerprint(links: Sequence[Link], settings: Settings) -> bytes:
     """Hash of all that decides what a URL's content becomes: patience and manners do not."""
     decisive = [settings.size, settings.max_pixels, settings.limits.max_bytes]
+    decisive += [RESAMPLING.name, QUALITY]
     return hashlib.sha256(json.dumps([links, decisive]).encode()).hexdigest().encode()
 
 
