@@ -13,8 +13,10 @@ import yaml
 from PIL import Image
 
 from lib.corpus import read_captions
+from lib.files import sha256
 from lib.frames import read_frame
 from lib.ledger import read_ledger
+from lib.provenance import read_checkpoint_hash
 from lib.tables import read_table
 from tests import laclip
 from tests.hostile_server import encode, serve
@@ -164,3 +166,23 @@ def test_provenance_names_both_checkpoints(study):
     manifest = json.loads((study / RESULTS / "provenance.json").read_text())
     assert len(set(manifest["checkpoints"].values())) == 2
     assert all(len(digest) == 64 for digest in manifest["checkpoints"].values())
+
+
+def test_a_checkpoint_is_known_in_all_that_is_made_of_it(study):
+    results = study / RESULTS
+    for model in MODELS:
+        digest = sha256(study / f"checkpoints/cc3m_{model}.pt")
+        for name in (f"data/models/{model}/weights", f"heads/{model}/random_Cs80"):
+            assert read_checkpoint_hash(results / f"{name}.safetensors") == digest
+        features = results / f"data/features/{model}"
+        origin = json.loads((features / "cc3m/origin.json").read_text())
+        assert origin["checkpoint"] == digest
+        assert digest.encode() in (features / "datasets/cifar10.safetensors").read_bytes()[:9000]
+
+
+def test_the_preprocessing_is_written_down(study):
+    path = study / RESULTS / "data/models/laclip/architecture.json"
+    architecture = json.loads(path.read_text())
+    assert architecture["quick_gelu"] is True
+    assert architecture["preprocess_cfg"]["mean"] == [0.485, 0.456, 0.406]
+    assert architecture["preprocess_cfg"]["interpolation"] == "bilinear"
