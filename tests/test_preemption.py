@@ -41,7 +41,7 @@ def terminate_job(folder, rule):
         )
     try:
         wait_until(
-            lambda: log.exists() and "SIGTERM ends training" in log.read_text(), "it trains", 120
+            lambda: log.exists() and "SIGTERM ends training" in log.read_text(), "it trains", 600
         )
         (script,) = (
             each
@@ -49,7 +49,7 @@ def terminate_job(folder, rule):
             if each.cmdline()[-1].endswith(f".{rule}.py") and "-c" not in each.cmdline()
         )
         script.send_signal(signal.SIGTERM)
-        assert running.wait(120) == 1
+        assert running.wait(600) == 1
     finally:
         running.terminate()
     assert "told to stop: ends after epoch " in log.read_text()
