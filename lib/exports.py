@@ -1,13 +1,24 @@
 """Whole checkpoints of fine-tuned heads: the pretrained weights with other projections."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
+from lib.finetune import Finetuned
 from lib.heads import Head
 from lib.layouts import from_open_clip
+
+
+def write_checkpoints(
+    paths: Iterable[str | Path], weights: dict[str, torch.Tensor], tuned: Finetuned, layout: str
+) -> None:
+    """Write the last and the best model of a fine-tune to two paths (see `write_checkpoint`)."""
+    last, best = paths
+    write_checkpoint(last, weights, tuned.head, tuned.history[-1], layout)
+    write_checkpoint(best, weights, tuned.best_head, tuned.history[tuned.best_epoch], layout)
 
 
 def write_checkpoint(

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch.nn import functional
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.progress import Progress
+from lib.resume import NoState, StateFile
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def finetune(
     recipe: Recipe,
     seed: int,
     device: torch.device | str = "cpu",
+    state: StateFile | None = None,
 ) -> Finetuned:
     """Train a copy of `head` with the contrastive loss; the best epoch is that of highest `score`.
 
@@ -89,50 +91,34 @@ def finetune(
     Args:
         score: accuracy of a head on data that are kept for this choice: held-out pairs, or a
             validation set.
+        state: where a fine-tune is kept that may be stopped, and found again when it is finished.
 
     Raises:
         ValueError: fewer training pairs than one batch.
         FloatingPointError: the loss is infinite or not a number; names epoch and step.
+        SystemExit: training was told to stop; its state is saved.
     """
     count = len(train.texts)
     steps = count // recipe.batch_size
     if steps == 0:
         raise ValueError(f"{count} training pairs are fewer than one batch of {recipe.batch_size}")
-    projections = [
-        torch.tensor(weight, device=device, requires_grad=True)
-        for weight in (head.image_projection, head.text_projection)
-    ]
-    optimiser = _build_optimiser(projections, recipe)
+    training = _Training(head, recipe, device)
+    state = state or NoState()
+    state.load(training)
     rates = learning_rates(recipe, steps)
     texts = torch.from_numpy(train.texts).to(device)
-    progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps")
-    heads: list[Head] = []
-    history: list[dict] = []
-    for epoch in range(recipe.epochs):
+    done = len(training.history) * steps + len(training.losses)
+    progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps", done=done)
+    for epoch in range(len(training.history), recipe.epochs):
         images = train.view(epoch % len(train.images)).to(device)
-        order = epoch_order(count, epoch, seed).to(device)
-        losses = []
-        for step, rows in enumerate(order[: steps * recipe.batch_size].split(recipe.batch_size)):
-            optimiser.param_groups[0]["lr"] = rates[epoch * steps + step]
-            loss = contrastive_loss(
-                images[rows] @ projections[0], texts[rows] @ projections[1], head.logit_scale
-            )
-            losses.append(_finite(loss, epoch, step))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            progress.advance(1, f"loss {losses[-1]:.3f}")
-        heads.append(_to_head(projections, head.logit_scale))
-        record = {
-            "epoch": epoch,
-            "lr": rates[(epoch + 1) * steps - 1],
-            "train_loss": float(np.mean(losses)),
-            "validation_accuracy": score(heads[-1]),
-        }
-        history.append(record)
-    accuracies = [record["validation_accuracy"] for record in history]
-    best = accuracies.index(max(accuracies))  # the earliest of equal ones
-    return Finetuned(heads[-1], heads[best], best, history)
+        batches = epoch_order(count, epoch, seed).to(device).split(recipe.batch_size)
+        for step in range(len(training.losses), steps):
+            training.step(images[batches[step]], texts[batches[step]], rates[epoch * steps + step])
+            progress.advance(1, f"loss {training.losses[-1]:.3f}")
+            state.keep(training)
+        training.end_epoch(rates[(epoch + 1) * steps - 1], score)
+    state.save(training)
+    return training.finish()
 
 
 def contrastive_loss(
@@ -206,22 +192,83 @@ def write_log(path: str | Path, history: list[dict]) -> None:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in history))
 
 
-def _build_optimiser(projections: list[torch.Tensor], recipe: Recipe) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        projections,
-        lr=recipe.lr,
-        weight_decay=recipe.weight_decay,
-        betas=recipe.betas,
-        eps=recipe.eps,
-        fused=True,
-    )
+class _Training:
+    """A head's projections while they are trained (see `lib.resume.Training`)."""
 
+    def __init__(self, head: Head, recipe: Recipe, device: torch.device | str) -> None:
+        self.logit_scale = head.logit_scale
+        self.projections = [
+            torch.tensor(weight, device=device, requires_grad=True)
+            for weight in (head.image_projection, head.text_projection)
+        ]
+        self.optimiser = torch.optim.AdamW(
+            self.projections,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            betas=recipe.betas,
+            eps=recipe.eps,
+            fused=True,
+        )
+        self.best = self._copy()
+        self.best_epoch = 0
+        self.history: list[dict] = []
+        self.losses: list[float] = []
 
-def _finite(loss: torch.Tensor, epoch: int, step: int) -> float:
-    value = loss.item()
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the loss is {value} in epoch {epoch}, step {step}")
-    return value
+    def step(self, images: torch.Tensor, texts: torch.Tensor, lr: float) -> None:
+        """One step on a batch of features."""
+        self.optimiser.param_groups[0]["lr"] = lr
+        loss = contrastive_loss(
+            images @ self.projections[0], texts @ self.projections[1], self.logit_scale
+        )
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} in epoch {len(self.history)}, step {len(self.losses)}"
+            )
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.losses.append(value)
+
+    def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:
+        """Record the epoch; keep its head if it is better than all before."""
+        accuracy = float(score(_to_head(self.projections, self.logit_scale)))
+        if not self.history or accuracy > self.history[self.best_epoch]["validation_accuracy"]:
+            self.best, self.best_epoch = self._copy(), len(self.history)
+        record = {
+            "epoch": len(self.history),
+            "lr": lr,
+            "train_loss": float(np.mean(self.losses)),
+            "validation_accuracy": accuracy,
+        }
+        self.history.append(record)
+        self.losses = []
+
+    def finish(self) -> Finetuned:
+        """What the fine-tune yields."""
+        last, best = (_to_head(each, self.logit_scale) for each in (self.projections, self.best))
+        return Finetuned(last, best, self.best_epoch, self.history)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "projections": self._copy(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "history": self.history,
+            "losses": self.losses,
+        }
+
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for projection, stored in zip(self.projections, content["projections"], strict=True):
+                projection.copy_(stored)
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.best, self.best_epoch = content["best"], content["best_epoch"]
+        self.history, self.losses = content["history"], content["losses"]
+
+    def _copy(self) -> list[torch.Tensor]:
+        return [projection.detach().clone() for projection in self.projections]
 
 
 def _to_head(projections: list[torch.Tensor], logit_scale: float) -> Head:

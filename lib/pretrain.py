@@ -4,22 +4,21 @@ CLIP (Radford et al., 2021) trains on the raw captions. LaCLIP (Fan et al., 2023
 pair at each step, one of the raw caption and its rewrites, uniformly.
 """
 
-import hashlib
 import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from lib.corpus import CaptionTable, load_pixels, read_captions
-from lib.files import atomic_path
 from lib.models import build_model, get_tokenizer, open_clip
 from lib.progress import Progress
+from lib.resume import StateFile, StateFolder, make_fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ def pretrain(
     validation: Pairs,
     settings: Settings,
     device: torch.device,
-    state: str | Path,
+    states: StateFolder,
     code: str = "",
 ) -> tuple[open_clip.CLIP, list[dict[str, float]]]:
     """Train a model and record its history.
@@ -120,8 +119,9 @@ def pretrain(
     The same seed, number of threads and kind of machine give the same weights.
 
     Args:
-        state: file that holds the state after each epoch. A run that finds one of the same
-            settings, data and code goes on from there, to the same weights; any other is ignored.
+        states: where the state is saved after each epoch, every minute between, and when training
+            is told to stop. A run that finds one of the same settings, data and code goes on from
+            there, to the same weights; any other is ignored.
         code: a hash of the code that trains.
 
     Returns:
@@ -131,6 +131,7 @@ def pretrain(
     Raises:
         ValueError: fewer training pairs than a batch.
         FloatingPointError: the loss is not finite.
+        SystemExit: training was told to stop; its state is saved.
     """
     if len(train) < settings.batch_size:
         raise ValueError(
@@ -139,22 +140,27 @@ def pretrain(
         )
     model = build_model(architecture, settings.seed)
     model = model.to(device, memory_format=torch.channels_last)
-    optimizer = build_optimizer(model, settings)
-    fingerprint = _get_fingerprint(architecture, [train, validation], settings, code)
-    history = load_state(state, model, optimizer, fingerprint)
-    pairs = len(train) // settings.batch_size * settings.batch_size
-    done = len(history) * pairs
-    progress = Progress("pretraining", settings.epochs * pairs, "pairs", done=done)
+    torch.manual_seed(settings.seed)  # of dropout, where the architecture has any
+    training = _Training(model, build_optimizer(model, settings), device)
+    state = StateFile(
+        states, "model", _get_fingerprint(architecture, [train, validation], settings, code)
+    )
+    state.load(training)
+    steps = len(train) // settings.batch_size
+    done = (len(training.history) * steps + len(training.losses)) * settings.batch_size
+    pairs = settings.epochs * steps * settings.batch_size
+    progress = Progress("pretraining", pairs, "pairs", done=done)
     normalise = _get_normaliser(architecture, device)
-    for epoch in range(len(history), settings.epochs):
-        loss = _train_epoch(model, optimizer, train, settings, epoch, normalise, progress)
-        record = {"epoch": epoch + 1, "loss": loss}
+    for epoch in range(len(training.history), settings.epochs):
+        _train_epoch(training, train, settings, epoch, normalise, progress, state)
+        record = {"epoch": epoch + 1, "loss": sum(training.losses) / steps}
         if len(validation):
             record |= validate(model, validation, settings.batch_size, normalise)
         logger.info("%s", json.dumps(record))
-        history.append(record)
-        save_state(state, model, optimizer, fingerprint, history)
-    return model.eval(), history
+        training.history.append(record)
+        training.losses.clear()
+        state.save(training)
+    return model.eval(), training.history
 
 
 def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
@@ -199,43 +205,6 @@ def validate(
     return {"validation_loss": loss / len(pairs), "validation_recall": hits / len(pairs)}
 
 
-def save_state(
-    path: str | Path,
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    fingerprint: str,
-    history: list[dict[str, float]],
-) -> None:
-    """Write the state after the epochs of `history`."""
-    content = {
-        "fingerprint": fingerprint,
-        "history": history,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load_state(
-    path: str | Path,
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    fingerprint: str,
-) -> list[dict[str, float]]:
-    """Take over a state with this fingerprint: its history, empty if there is no such state."""
-    if not Path(path).exists():
-        return []
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if content["fingerprint"] != fingerprint:
-        logger.info("%s is of other settings or data: ignored, training from the start", path)
-        return []
-    model.load_state_dict(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
-    logger.info("going on after epoch %d, found in %s", len(content["history"]), path)
-    return content["history"]
-
-
 class Normaliser(NamedTuple):
     """Turns uint8 pixels (n, height, width, 3) into model input on the device of `mean`."""
 
@@ -248,27 +217,59 @@ class Normaliser(NamedTuple):
         return floats.permute(0, 3, 1, 2)
 
 
+@dataclass
+class _Training:
+    """What changes from step to step (see `lib.resume.Training`)."""
+
+    model: open_clip.CLIP
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    history: list[dict[str, float]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": random,
+            "history": self.history,
+            "losses": self.losses,
+        }
+
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in content["random"]:
+            torch.cuda.set_rng_state(content["random"]["cuda"], self.device)
+        self.history, self.losses = content["history"], content["losses"]
+
+
 def _train_epoch(
-    model: open_clip.CLIP,
-    optimizer: torch.optim.Optimizer,
+    training: _Training,
     pairs: Pairs,
     settings: Settings,
     epoch: int,
     normalise: Normaliser,
     progress: Progress,
-) -> float:
-    """One pass over the pairs in an order drawn from (seed, epoch); the mean loss of its steps.
+    state: StateFile,
+) -> None:
+    """The rest of a pass over the pairs in an order drawn from (seed, epoch).
 
     The pairs left over after the last whole batch are left out of this epoch.
     """
-    model.train()
+    model, optimizer = training.model.train(), training.optimizer
     criterion = open_clip.ClipLoss()
     rng = np.random.default_rng([settings.seed, epoch])
     order = torch.from_numpy(rng.permutation(len(pairs)))
     sources = torch.from_numpy(rng.integers(len(pairs.tokens), size=len(pairs)))
     steps = len(pairs) // settings.batch_size
-    total = 0.0
-    for step, rows in enumerate(order.split(settings.batch_size)[:steps]):
+    batches = order.split(settings.batch_size)[:steps]
+    for step in range(len(training.losses), steps):
+        rows = batches[step]
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(epoch * steps + step, steps, settings)
         tokens = pairs.tokens[sources[rows], rows].to(normalise.mean.device)
@@ -281,9 +282,9 @@ def _train_epoch(
         optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
-        total += value
+        training.losses.append(value)
         progress.advance(len(rows), f"epoch {epoch + 1}, loss {value:.3f}")
-    return total / steps
+        state.keep(training)
 
 
 def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:
@@ -296,10 +297,6 @@ def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:
 def _get_fingerprint(
     architecture: dict, splits: Sequence[Pairs], settings: Settings, code: str
 ) -> str:
-    """Hash of all that decides a state, for states of other settings not to be taken over."""
-    text = json.dumps([architecture, asdict(settings), code], sort_keys=True)
-    digest = hashlib.sha256(text.encode())
-    for pairs in splits:
-        digest.update(pairs.pixels.numpy().tobytes())
-        digest.update(pairs.tokens.numpy().tobytes())
-    return digest.hexdigest()
+    """Hash of all that decides a state."""
+    arrays = (part.numpy() for pairs in splits for part in (pairs.pixels, pairs.tokens))
+    return make_fingerprint([architecture, asdict(settings), code], arrays)

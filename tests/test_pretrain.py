@@ -4,6 +4,7 @@ import dataclasses
 import io
 import logging
 import math
+import re
 
 import numpy as np
 import open_clip
@@ -30,6 +31,7 @@ from lib.pretrain import (
     validate,
 )
 from lib.progress import Progress
+from lib.resume import StateFolder
 
 CPU = torch.device("cpu")
 SETTINGS = Settings(
@@ -67,8 +69,8 @@ def make_pairs(count, sources, seed=0):
 TRAIN, VALIDATION, NOTHING = make_pairs(40, 3), make_pairs(20, 3, seed=1), make_pairs(0, 3)
 
 
-def run(architecture, state, settings=SETTINGS, train=TRAIN, validation=VALIDATION):
-    return pretrain(architecture, train, validation, settings, CPU, state)
+def run(architecture, folder, settings=SETTINGS, train=TRAIN, validation=VALIDATION):
+    return pretrain(architecture, train, validation, settings, CPU, StateFolder(folder))
 
 
 def same_weights(one, other):
@@ -79,8 +81,8 @@ def same_weights(one, other):
 @pytest.fixture(scope="module")
 def finished(architecture, tmp_path_factory):
     """An uninterrupted run: model and history, and the state that it left."""
-    state = tmp_path_factory.mktemp("finished") / "state.pt"
-    return *run(architecture, state), state
+    folder = tmp_path_factory.mktemp("finished")
+    return *run(architecture, folder), folder / "model.pt"
 
 
 # --- Seeds and interruptions ----------------------------------------------------------------------
@@ -88,18 +90,19 @@ def finished(architecture, tmp_path_factory):
 
 def test_same_seed_same_weights_and_other_seed_others(architecture, tmp_path, finished):
     model, history, _ = finished
-    again, same_history = run(architecture, tmp_path / "again.pt")
+    again, same_history = run(architecture, tmp_path / "again")
     assert same_weights(again, model)
     assert same_history == history
-    other, _ = run(architecture, tmp_path / "other.pt", dataclasses.replace(SETTINGS, seed=1))
+    other, _ = run(architecture, tmp_path / "other", dataclasses.replace(SETTINGS, seed=1))
     assert not same_weights(other, model)
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_an_interrupted_run_goes_on_to_the_same_weights(
+def test_a_run_that_an_error_ends_goes_on_from_the_last_whole_epoch(
     architecture, tmp_path, finished, monkeypatch, caplog, epoch
 ):
     caplog.set_level(logging.INFO)
+    states = StateFolder(tmp_path)
 
     def stop(self, amount, note=""):
         if note.startswith(f"epoch {epoch}"):
@@ -107,11 +110,36 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Progress, "advance", stop)
-        run(architecture, tmp_path / "state.pt")
-    model, history = run(architecture, tmp_path / "state.pt")
-    assert f"going on after epoch {epoch - 1}" in caplog.text
+        pretrain(architecture, TRAIN, VALIDATION, SETTINGS, CPU, states)
+    model, history = pretrain(architecture, TRAIN, VALIDATION, SETTINGS, CPU, states)
+    assert f"going on after epoch {epoch - 1}, found in" in caplog.text
     assert same_weights(model, finished[0])
     assert history == finished[1]
+
+
+def test_a_run_that_is_stopped_at_every_step_ends_with_the_same_weights(
+    architecture, tmp_path, caplog
+):
+    """With batch norm and dropout, whose statistics and draws are a part of the state."""
+    caplog.set_level(logging.INFO)
+    dropping = architecture | {"vision_cfg": architecture["vision_cfg"] | {"timm_drop": 0.5}}
+    whole, whole_history = run(dropping, tmp_path / "whole")
+    states = StateFolder(tmp_path / "stopped")
+    states.stop()
+    stops = 0
+    while stops < 6 + 3:  # after each step of three epochs, and after each epoch's validation
+        with pytest.raises(SystemExit) as ended:
+            pretrain(dropping, TRAIN, VALIDATION, SETTINGS, CPU, states)
+        assert ended.value.code == 143
+        stops += 1
+        torch.rand(stops)  # another process would not be where this one was
+    states.is_stopping = False
+    model, history = pretrain(dropping, TRAIN, VALIDATION, SETTINGS, CPU, states)
+    assert same_weights(model, whole)
+    assert history == whole_history
+    assert "going on after epoch 1 and 1 steps, found in" in caplog.text
+    places = re.findall("saved the state after (.*) in", caplog.text)[3:]  # those of the whole run
+    assert len(places) == len(set(places)) == stops
 
 
 @pytest.mark.parametrize(
@@ -128,18 +156,17 @@ def test_a_state_of_other_settings_or_data_is_ignored(
     architecture, tmp_path, finished, caplog, change
 ):
     caplog.set_level(logging.INFO)
-    state = tmp_path / "state.pt"
-    state.write_bytes(finished[2].read_bytes())
-    model, history = run(architecture, state, **change)
+    (tmp_path / "model.pt").write_bytes(finished[2].read_bytes())
+    model, history = run(architecture, tmp_path, **change)
     assert "ignored, training from the start" in caplog.text
-    fresh, fresh_history = run(architecture, tmp_path / "fresh.pt", **change)
+    fresh, fresh_history = run(architecture, tmp_path / "fresh", **change)
     assert same_weights(model, fresh)
     assert history == fresh_history
 
 
 def test_history_and_log_tell_how_training_went(architecture, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    _, history = run(architecture, tmp_path / "state.pt")
+    _, history = run(architecture, tmp_path)
     assert [record["epoch"] for record in history] == [1, 2, 3]
     assert set(history[0]) == {"epoch", "loss", "validation_loss", "validation_recall"}
     assert history[-1]["loss"] < history[0]["loss"]
@@ -162,7 +189,7 @@ def test_steps_equal_plain_steps_of_open_clip(architecture, tmp_path):
     # a larger eps than usual: Adam's first step would make the least rounding error as large as lr
     settings = dataclasses.replace(SETTINGS, epochs=2, warmup_epochs=0, captions=("raw",), eps=1e-3)
     batch = make_pairs(16, sources=1)
-    found, history = run(architecture, tmp_path / "state.pt", settings, batch, NOTHING)
+    found, history = run(architecture, tmp_path, settings, batch, NOTHING)
 
     preprocess = architecture["preprocess_cfg"]
     mean, std = (torch.tensor(preprocess[key]).view(3, 1, 1) for key in ("mean", "std"))
@@ -220,7 +247,7 @@ def test_learning_rate_is_that_of_open_clip(warmup_epochs, warmup):
 def test_logit_scale_stays_at_most_100(architecture, tmp_path):
     hot = architecture | {"init_logit_scale": 6.0}
     settings = dataclasses.replace(SETTINGS, epochs=1, batch_size=40)
-    model, _ = run(hot, tmp_path / "state.pt", settings, validation=NOTHING)
+    model, _ = run(hot, tmp_path, settings, validation=NOTHING)
     assert model.logit_scale.item() == pytest.approx(math.log(100), rel=1e-6)
 
 
@@ -297,7 +324,7 @@ def test_each_step_draws_one_of_the_captions_of_its_own_images(architecture, tmp
     pairs = Pairs(pixels.view(count, 1, 1, 3), tokens.int())
     plain = architecture | {"preprocess_cfg": {"mean": [0, 0, 0], "std": [1 / 255] * 3}}
     monkeypatch.setattr(lib.pretrain, "build_model", lambda *_: Recorder())
-    recorder, _ = run(plain, tmp_path / "state.pt", settings, pairs, NOTHING)
+    recorder, _ = run(plain, tmp_path, settings, pairs, NOTHING)
 
     assert len(recorder.shown) == 2 * 30
     chosen = {}
@@ -339,10 +366,10 @@ def test_a_corpus_is_loaded_by_split(architecture, tmp_path):
 def test_a_loss_that_is_no_number_names_epoch_and_step(architecture, tmp_path, batch_size, place):
     settings = dataclasses.replace(SETTINGS, lr=1e38, warmup_epochs=0, batch_size=batch_size)
     with pytest.raises(FloatingPointError, match=f"loss is nan in {place}"):
-        run(architecture, tmp_path / "state.pt", settings, validation=NOTHING)
+        run(architecture, tmp_path, settings, validation=NOTHING)
 
 
 def test_fewer_pairs_than_a_batch_are_an_error(architecture, tmp_path):
     settings = dataclasses.replace(SETTINGS, batch_size=41)
     with pytest.raises(ValueError, match="40 training pairs do not fill one batch of 41"):
-        run(architecture, tmp_path / "state.pt", settings)
+        run(architecture, tmp_path, settings)

@@ -122,6 +122,9 @@ rule finetune_heads:
         exported_seeds=EXPORTED_SEEDS,
         layout=get_layout,
         device=config["device"],
+        states=lambda wildcards: str(
+            DATA / f"states/finetune_heads/{wildcards.model}/{wildcards.condition}"
+        ),
         code=get_code_hash("finetune_heads.py"),
     message:
         "Fine-tune the heads of {wildcards.model} on {wildcards.condition}, all seeds"

@@ -27,7 +27,7 @@ rule pretrain_model:
         model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
         architecture=get_architecture,
         device=config["device"],
-        state=lambda wildcards: str(DATA / f"models/{wildcards.model}/state.pt"),
+        states=lambda wildcards: str(DATA / f"states/pretrain_model/{wildcards.model}"),
         code=get_code_hash("pretrain_model.py"),
     message:
         "Pretrain {wildcards.model}"

@@ -12,36 +12,37 @@ from safetensors.torch import load_file
 
 from lib.compat import select_device
 from lib.corpus import read_captions
-from lib.exports import write_checkpoint
+from lib.exports import write_checkpoints
 from lib.feature_store import read_dataset_features
+from lib.files import sha256
 from lib.finetune import Recipe, finetune, retrieval_accuracy, select_pairs, write_log
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
+from lib.resume import StateFile, hold_states, make_fingerprint
 from lib.zeroshot import zero_shot_accuracy
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
+states = hold_states(params.states)
 device = select_device(params.device)
-pretrained = read_heads(source.head)["pretrained"]
+head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = (np.load(path, mmap_mode="r") for path in (source.images, source.texts))
 # the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
-
+digests = [params.code, *map(sha256, source)]
 results = {}
 for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     permutation = np.load(path) if path else np.arange(len(table.keys))
-    train, held_out = (
-        select_pairs(images, texts, table.captions, permutation, table.rows(split))
-        for split in ("train", "validation")
-    )
+    select = partial(select_pairs, images, texts, table.captions, permutation)
+    train, held_out = (select(table.rows(split)) for split in ("train", "validation"))
     score = partial(zero_shot_accuracy, dataset)
     if dataset is None:
         score = partial(retrieval_accuracy, held_out)
     for name, values in params.recipes.items():
-        recipe = Recipe(**values)
-        results[name, seed] = finetune(pretrained, train, score, recipe, seed, device)
+        state = StateFile(states, f"{name}_seed{seed}", make_fingerprint([digests, values, seed]))
+        results[name, seed] = finetune(head, train, score, Recipe(**values), seed, device, state)
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}
@@ -52,9 +53,7 @@ write_heads(output.sensitivity, variations, origin)
 for path, result in zip(output.logs, main.values(), strict=True):
     write_log(path, result.history)
 weights = load_file(source.weights) if params.exported_seeds else {}
-for seed, last, best in zip(
-    params.exported_seeds, output.checkpoints[::2], output.checkpoints[1::2], strict=True
-):
-    write_checkpoint(last, weights, main[seed].head, main[seed].history[-1], params.layout)
-    record = main[seed].history[main[seed].best_epoch]
-    write_checkpoint(best, weights, main[seed].best_head, record, params.layout)
+last_and_best = zip(output.checkpoints[::2], output.checkpoints[1::2], strict=True)
+for seed, paths in zip(params.exported_seeds, last_and_best, strict=True):
+    write_checkpoints(paths, weights, main[seed], params.layout)
+states.clear()  # only now are they no longer needed

@@ -1,7 +1,6 @@
 """Makes a model's weights and its pretrained head of the shards and captions of a corpus."""
 
 import json
-from pathlib import Path
 
 from lib.architectures import write_architecture
 from lib.compat import select_device
@@ -11,9 +10,11 @@ from lib.models import complete_architecture, save_model, split_head
 from lib.pretrain import Settings, load_pairs, pretrain
 from lib.progress import start_log
 from lib.provenance import describe_origin
+from lib.resume import hold_states
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
+states = hold_states(params.states)
 settings = Settings(
     **params.model["pretrain"],
     captions=tuple(params.model["captions"]),
@@ -24,7 +25,7 @@ train, validation = load_pairs(
 )
 device = select_device(params.device)
 model, history = pretrain(
-    params.architecture, train, validation, settings, device, params.state, params.code
+    params.architecture, train, validation, settings, device, states, params.code
 )
 architecture = complete_architecture(params.architecture)
 metadata = describe_origin(params.code, architecture=architecture)
@@ -33,4 +34,4 @@ with atomic_path(output.history) as temporary:
     temporary.write_text(json.dumps(history, indent=1))
 save_model(output.weights, model, metadata)
 write_heads(output.head, {"pretrained": split_head(model)[1]}, metadata)
-Path(params.state).unlink(missing_ok=True)  # only now is it no longer needed
+states.clear()  # only now is the last one no longer needed
