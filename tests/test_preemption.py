@@ -19,14 +19,20 @@ HEADS = f"{RESULTS}/heads/clip/none_Cs00.safetensors"
 STOPPED = {"pretrain_model": "clip", "finetune_heads": "clip/none_Cs00"}
 
 
+STEP = "        self.done += amount\n"  # what every step of a training does
+SLOW_STEP = f"        time.sleep(0.3 if Path('slow').exists() else 0)\n{STEP}"
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project whose tiny study trains long enough to be caught."""
+    """A copy of the project that trains slowly enough to be caught while a file `slow` is there."""
     folder = copy_project(tmp_path_factory.mktemp("preemption") / "project")
     config = yaml.safe_load((folder / CONFIG).read_text())
-    config["models"][0]["pretrain"]["epochs"] = 5
-    config["finetune"]["epochs"] = 100
+    config["models"][0]["pretrain"]["epochs"] = 3
     (folder / CONFIG).write_text(yaml.safe_dump(config))
+    progress = folder / "lib/progress.py"
+    assert STEP in progress.read_text()
+    progress.write_text(progress.read_text().replace(STEP, SLOW_STEP))
     return folder
 
 
@@ -57,10 +63,12 @@ def terminate_job(folder, rule):
 
 
 def test_jobs_that_are_told_to_end_go_on_in_the_next_run(project):
+    (project / "slow").touch()
     for rule, job in STOPPED.items():
         assert f"Error in rule {rule}" in terminate_job(project, rule)
         assert list((project / f"{RESULTS}/data/states/{rule}/{job}").glob("*.pt"))
     assert not (project / HEADS).exists()
+    (project / "slow").unlink()
     snakemake(project, HEADS)
     for rule, job in STOPPED.items():
         log = (project / f"{RESULTS}/logs/{rule}/{job}.log").read_text()
