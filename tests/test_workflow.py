@@ -18,7 +18,7 @@ import time
 import pytest
 import yaml
 
-from tests.project import copy_project, snakemake
+from tests.project import copy_project, find_network_cut, snakemake
 
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
@@ -52,9 +52,9 @@ def plan(folder, *arguments, config="config/tiny.yaml"):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A copy of the project in which the tiny study has run."""
+    """A copy of the project in which the tiny study has run, with the network cut off."""
     folder = copy_project(tmp_path_factory.mktemp("study") / "project")
-    snakemake(folder)
+    snakemake(folder, within=find_network_cut())
     return folder
 
 
@@ -177,6 +177,16 @@ def test_every_job_left_its_log(study):
     logs = {log for record in metadata for log in record["log"]}
     assert len(logs) > 80
     assert all((study / log).is_file() for log in logs)
+
+
+def test_the_study_needs_no_network(study):
+    """It ran where there is no interface but the machine's own, which is down."""
+    if not find_network_cut():
+        pytest.skip("no network namespace may be made here (`unshare --net`)")
+    listing = "import socket; print(*(name for _, name in socket.if_nameindex()))"
+    command = [*find_network_cut(), sys.executable, "-c", listing]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["lo"]
+    assert (study / "results/tiny/report.html").is_file()
 
 
 def test_jobs_use_the_threads_that_they_are_given(tmp_path):
