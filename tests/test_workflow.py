@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 
 import pytest
 import yaml
@@ -172,6 +173,19 @@ def test_provenance_names_versions_config_code_and_inputs(study):
     assert set(manifest["tables"]) >= {"results/tiny/tables/pruning.csv"}
 
 
+def test_what_the_jobs_took_is_tabulated(study):
+    """A row a rule that has benchmarks, beside what the rule asks for."""
+    *rows, total = read_rows(study / "results/tiny/tables/resources.csv")
+    benchmarks = list((study / "results/tiny/benchmarks").rglob("*.tsv"))
+    jobs = Counter(path.relative_to(study).with_suffix("").parts[3] for path in benchmarks)
+    assert {row["rule"]: int(row["jobs"]) for row in rows} == jobs
+    assert int(total["jobs"]) == len(benchmarks) > 40
+    asked = {row["rule"]: row["asked_mb"] for row in rows}
+    assert (asked["pretrain_model"], asked["evaluate_heads"]) == ("3000", "1000")
+    assert {row["gpu_hours"] for row in rows} == {"0.0"}  # the tiny study's device is the CPU
+    assert all(float(row["wall_s"]) > 0 for row in rows)
+
+
 def test_every_job_left_its_log(study):
     metadata = [json.loads(path.read_text()) for path in (study / ".snakemake/metadata").iterdir()]
     logs = {log for record in metadata for log in record["log"]}
@@ -219,7 +233,7 @@ def test_the_same_seeds_give_the_same_bytes(study, tmp_path):
     first, second = study / "results/tiny", study / "results/again"
     names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
     others = ("logs", "benchmarks", "report.html", "provenance.json")  # times and paths
-    names = [name for name in names if name.parts[0] not in others]
+    names = [n for n in names if n.parts[0] not in others and n.name != "resources.csv"]
     assert len(names) > 150
     assert {".csv", ".txt", ".safetensors", ".pt", ".png", ".parquet"} <= {n.suffix for n in names}
     for name in names:
@@ -255,7 +269,7 @@ def test_a_touch_reruns_nothing(study):
 
 def test_the_meaning_of_a_script_reruns_its_rule_and_what_follows(study, change):
     change("workflow/scripts/tabulate_captions.py", "start_log(", "print()\nstart_log(")
-    assert plan(study) == {"tabulate_captions": 1, "write_provenance": 1}
+    assert plan(study) == {"tabulate_captions": 1, "write_provenance": 1, "tabulate_resources": 1}
 
 
 def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change):
