@@ -1,4 +1,4 @@
-"""Makes torchvision importable where its compiled operators cannot be loaded.
+"""What differs from machine to machine: torchvision's operators, and the device to compute on.
 
 torchvision's operators come compiled against CUDA only; beside a CPU build of PyTorch they do not
 load, and `import torchvision` stops with "operator torchvision::nms does not exist". Declaring
@@ -6,10 +6,13 @@ the schemas of the operators is all that the import needs (nothing here computes
 this module before torchvision, timm or open_clip.
 """
 
+import functools
 import importlib.util
 from pathlib import Path
 
 import torch
+
+from lib.gpus import HeldGpu, hold_gpu, lock_folder
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -40,7 +43,8 @@ torchvision_library = _declare_missing_operators()
 def select_device(name: str) -> torch.device:
     """The device that the config's `device` means: "auto" takes a GPU where there is one.
 
-    On a GPU, deterministic algorithms are asked for: the same seeds give the same weights there.
+    A GPU is this process's own until it ends (`lib.gpus`): the call waits while all are taken. On
+    it, deterministic algorithms are asked for: the same seeds give the same weights there.
 
     Raises:
         ValueError: "cuda" without a GPU that PyTorch can use, or an unknown name.
@@ -53,4 +57,14 @@ def select_device(name: str) -> torch.device:
     if name == "cpu" or not has_gpu:
         return torch.device("cpu")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    return torch.device("cuda")
+    device = torch.device("cuda", _hold_visible_gpu().index)
+    torch.cuda.set_device(device)
+    return device
+
+
+@functools.cache  # once a process: a second call would wait for the lock of the first
+def _hold_visible_gpu() -> HeldGpu:
+    """One of the GPUs that CUDA_VISIBLE_DEVICES lets this process see."""
+    count = torch.cuda.device_count()
+    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    return hold_gpu(uuids, lock_folder())

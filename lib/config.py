@@ -135,7 +135,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
     if "corpus" in config:
         problems += check_corpus(config) + _check_batches(config)
     if "datasets" in config:
-        problems += check_datasets(config, read_registry(root))
+        problems += check_datasets(config, read_registry(root)) + _check_precision(config)
     if "misalignment" in config:
         problems += [
             *_check_misalignment(config),
@@ -202,6 +202,16 @@ def _check_validation(config: dict) -> list[str]:
         return [f"finetune.validation is {name!r}; allowed: one of datasets ({', '.join(names)})."]
     if names == [name]:
         return [f"finetune.validation is {name!r}, the only dataset; a study needs one to test on."]
+    return []
+
+
+def _check_precision(config: dict) -> list[str]:
+    """Towers compute in bfloat16 on a GPU only; whether "auto" finds one, the job will tell."""
+    if config["evaluation"]["precision"] == "bfloat16" and config["device"] == "cpu":
+        return [
+            "evaluation.precision is 'bfloat16'; allowed: 'float32' where device is 'cpu', or "
+            "another device."
+        ]
     return []
 
 

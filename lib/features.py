@@ -5,7 +5,9 @@ Features are the towers' outputs *before* the projection, (n, width) float32.
 
 import hashlib
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from PIL import Image
 from lib.corpus import iterate_images
 from lib.files import atomic_path
 from lib.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 Sample = tuple[str, Image.Image]
 
@@ -42,17 +46,21 @@ def extract_views(
         ValueError: a key is not in the shards, or not in their order.
     """
     progress = Progress("image features", views * len(keys), "images")
+    pixels = (
+        _transform(transform, sample, view, seed)
+        for view in range(views)
+        for sample in iterate_images(shards, keys)
+    )
     with atomic_path(path) as temporary:
-        features = None
-        for view in range(views):
-            for first, batch in _batches(iterate_images(shards, keys), batch_size):
-                pixels = [_transform(transform, sample, view, seed) for sample in batch]
-                block = _encode_images(towers, pixels, device)
-                if features is None:
-                    shape = (views, len(keys), block.shape[1])
-                    features = open_memmap(temporary, "w+", np.float32, shape)
-                features[view, first : first + len(batch)] = block
-                progress.advance(len(batch))
+        features, first = None, 0
+        for block in encode_batches(partial(_encode_images, towers, device), pixels, batch_size):
+            if features is None:
+                shape = (views, len(keys), block.shape[1])
+                features = open_memmap(temporary, "w+", np.float32, shape)
+            rows = features.reshape(-1, block.shape[1])  # a view: all images, view after view
+            rows[first : first + len(block)] = block
+            first += len(block)
+            progress.advance(len(block))
         features.flush()
 
 
@@ -67,10 +75,10 @@ def extract_texts(
     distinct, inverse = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
     progress = Progress("text features", len(distinct), "texts")
     blocks = []
-    for _, batch in _batches(distinct.tolist(), batch_size):
-        with torch.inference_mode():
-            blocks.append(towers.encode_text(tokenize(batch).to(device)).float().cpu().numpy())
-        progress.advance(len(batch))
+    encode = partial(_encode_texts, towers, tokenize, device)
+    for block in encode_batches(encode, distinct.tolist(), batch_size):
+        blocks.append(block)
+        progress.advance(len(block))
     return np.concatenate(blocks)[inverse]
 
 
@@ -82,11 +90,41 @@ def extract_images(
     device: torch.device,
 ) -> np.ndarray:
     """Image features (n, image width) float32 of images that fit into memory as features."""
-    blocks = [
-        _encode_images(towers, [transform(image) for image in batch], device)
-        for _, batch in _batches(images, batch_size)
-    ]
-    return np.concatenate(blocks)
+    encode = partial(_encode_images, towers, device)
+    return np.concatenate(list(encode_batches(encode, map(transform, images), batch_size)))
+
+
+def encode_batches(
+    encode: Callable[[list], np.ndarray], items: Iterable, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Features of consecutive items, block by block: of at most `batch_size` of them at a time.
+
+    A batch that the GPU has no memory for is halved, again if need be, and so are all later ones.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: a single item is too much.
+    """
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, batch_size)):
+        while batch:
+            block = _encode_if_it_fits(encode, batch[:batch_size])
+            if block is None:
+                batch_size = min(batch_size, len(batch)) // 2
+                torch.cuda.empty_cache()
+                logger.warning("out of GPU memory: goes on in batches of %d", batch_size)
+            else:
+                yield block
+                batch = batch[batch_size:]
+
+
+def _encode_if_it_fits(encode: Callable[[list], np.ndarray], batch: list) -> np.ndarray | None:
+    """Features of a batch; None, with nothing left in memory, if it is too large but can shrink."""
+    try:
+        return encode(batch)
+    except torch.cuda.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    return None
 
 
 def _transform(
@@ -99,16 +137,18 @@ def _transform(
 
 
 def _encode_images(
-    towers: torch.nn.Module, pixels: list[torch.Tensor], device: torch.device
+    towers: torch.nn.Module, device: torch.device, pixels: list[torch.Tensor]
 ) -> np.ndarray:
     batch = torch.stack(pixels).to(device).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         return towers.encode_image(batch).float().cpu().numpy()
 
 
-def _batches(items: Iterable, size: int) -> Iterator[tuple[int, list]]:
-    """Consecutive lists of at most `size` items, each with the position of its first."""
-    iterator, first = iter(items), 0
-    while batch := list(itertools.islice(iterator, size)):
-        yield first, batch
-        first += len(batch)
+def _encode_texts(
+    towers: torch.nn.Module,
+    tokenize: Callable[[list[str]], torch.Tensor],
+    device: torch.device,
+    texts: list[str],
+) -> np.ndarray:
+    with torch.inference_mode():
+        return towers.encode_text(tokenize(texts).to(device)).float().cpu().numpy()

@@ -1,5 +1,6 @@
 """Running Snakemake in a copy of the project."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -23,9 +24,19 @@ def copy_project(folder):
     return folder
 
 
-def snakemake(folder, *arguments, check=True, config="config/tiny.yaml"):
-    """Run Snakemake in a folder; what it printed is in the result."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+@functools.cache
+def find_network_cut():
+    """The command within which there is no network; none where that is not permitted."""
+    if not shutil.which("unshare"):
+        return ()
+    command = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-user", "--net")
+    is_permitted = subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    return command if is_permitted else ()
+
+
+def snakemake(folder, *arguments, check=True, config="config/tiny.yaml", within=()):
+    """Run Snakemake in a folder, `within` another command; what it printed is in the result."""
+    command = [*within, sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     if config:
         command += ["--configfile", config]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -74,6 +74,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["finetune", "sensitivity"], [], r"sensitivity is \[\]; allowed: a list of at least 1"),
         (["pruning", "draws"], 5, r"pruning\.draws is 5; allowed: a multiple of 2"),
         (["datasets", 0, "images"], 19, r"images of dataset 'digits' is 19; allowed: at least 20"),
+        (["evaluation", "precision"], "half", r"precision is 'half'; .* 'float32', 'bfloat16'"),
         (["evaluation", "max_samples"], 30, r"max_samples is 30; allowed: at least 36"),
         (["corpus", "kind"], "coco", r"corpus\.kind is 'coco'; allowed: one of 'glyphs'"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
@@ -83,6 +84,16 @@ def test_bad_values_are_explained(config, root, path, value, message):
     with pytest.raises(ValueError, match=message) as error:
         check(change(config, path, value), root)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "auto"])
+def test_bfloat16_is_refused_where_only_the_cpu_is_used(config, root, device):
+    config |= {"device": device}
+    config["evaluation"]["precision"] = "bfloat16"
+    if device != "cpu":
+        return check(config, root)
+    with pytest.raises(ValueError, match=r"precision is 'bfloat16'; .* where device is 'cpu'"):
+        check(config, root)
 
 
 def dataset(kind, **keys):

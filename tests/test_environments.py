@@ -97,3 +97,33 @@ def test_everything_imported_is_pinned():
     files = [*SCRIPTS, *(path for folder in others for path in folder.rglob("*.py"))]
     names = set().union(*IMPORTS.values(), *map(read_imports, files))
     assert list_distributions(names) - REQUIREMENTS.keys() - FOR_TESTS.keys() == set()
+
+
+def read_definition(path):
+    """An Apptainer definition: its header, and the lines of each section, comments left out."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    header, sections = {}, {}
+    for line in lines:
+        if line.startswith("%"):
+            section = sections.setdefault(line.removeprefix("%"), [])
+        elif sections:
+            section.append(line)
+        else:
+            key, _, value = line.partition(":")
+            header[key] = value.strip()
+    return header, sections
+
+
+def test_the_container_has_the_python_and_the_pins_of_the_requirements():
+    """It takes the very file, which `read_requirements` has found to be exact pins."""
+    header, sections = read_definition(ROOT / "envs/apptainer.def")
+    assert re.fullmatch(r"python:3\.11-slim-\w+", header["From"])
+    copies = dict(line.split() for line in sections["files"])
+    (install,) = sections["post"]
+    assert install.startswith("python -m pip install ")
+    *options, installed = install.removeprefix("python -m pip install ").split()
+    assert options == ["--no-cache-dir", "--disable-pip-version-check", "-r"]
+    assert copies == {"envs/requirements.txt": installed}
+    assert "snakemake" in REQUIREMENTS  # which %runscript starts
+    assert sections["runscript"] == ['exec python -m snakemake "$@"']

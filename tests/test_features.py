@@ -14,6 +14,16 @@ from lib.models import build_model, get_tokenizer, get_transform, load_model, sa
 CPU = torch.device("cpu")
 
 
+def to_tensor(image):
+    """A transform that draws nothing."""
+    return torch.tensor(np.asarray(image)).permute(2, 0, 1).float()
+
+
+def number_letters(texts):
+    """A tokeniser of one-letter texts."""
+    return torch.tensor([[ord(text)] for text in texts])
+
+
 @pytest.fixture(scope="module")
 def images():
     pixels = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
@@ -66,6 +76,52 @@ def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, shard, towers, tin
     np.testing.assert_allclose(one, other, atol=1e-5)
     np.testing.assert_allclose(one[:, 1::3], np.load(tmp_path / "some.npy"), atol=1e-5)
     assert np.abs(one[0] - one[1]).max() > 1e-3
+
+
+class CrampedTowers:
+    """Towers whose GPU has memory for so many images or texts; features are what goes in."""
+
+    def __init__(self, room):
+        self.room, self.tried = room, []
+
+    def encode_image(self, batch):
+        self.tried.append(len(batch))
+        if len(batch) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return batch.flatten(1)
+
+    encode_text = encode_image
+
+
+def test_a_batch_that_is_too_large_is_halved_and_stays_so(tmp_path, shard, images, caplog):
+    transform, keys = to_tensor, [f"k{n}" for n in range(7)]
+    cramped, roomy = CrampedTowers(room=3), CrampedTowers(room=100)
+    for name, towers in (("cramped", cramped), ("roomy", roomy)):
+        extract_views(tmp_path / f"{name}.npy", towers, [shard], keys, transform, 2, 0, 6, CPU)
+    assert cramped.tried == [6, 3, 3, 3, 3, 2]
+    assert roomy.tried == [6, 6, 2]
+    assert "goes on in batches of 3" in caplog.text
+    found = np.load(tmp_path / "cramped.npy")
+    expected = np.stack([transform(image).flatten().numpy() for image in images])
+    np.testing.assert_array_equal(found, np.stack([expected, expected]))
+    np.testing.assert_array_equal(found, np.load(tmp_path / "roomy.npy"))
+
+
+@pytest.mark.parametrize(("room", "tried"), [(1, [5, 2, 1, 1, 1, 1, 1]), (4, [5, 2, 2, 1])])
+def test_images_and_texts_are_halved_alike(images, room, tried):
+    towers = CrampedTowers(room)
+    features = extract_images(towers, images[:5], to_tensor, 5, CPU)
+    assert towers.tried == tried
+    np.testing.assert_array_equal(features, [to_tensor(i).flatten().numpy() for i in images[:5]])
+    towers, texts = CrampedTowers(room), list("edcba")
+    found = extract_texts(towers, number_letters, texts, 5, CPU)
+    assert towers.tried == tried
+    np.testing.assert_array_equal(found[:, 0], [ord(text) for text in texts])
+
+
+def test_a_single_image_that_is_too_large_is_an_error(images):
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        extract_images(CrampedTowers(room=0), images, to_tensor, 4, CPU)
 
 
 @pytest.mark.parametrize("keys", [["k0", "k2", "k1"], ["k5", "k6", "k7"]])

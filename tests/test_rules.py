@@ -60,6 +60,16 @@ def test_every_rule_says_what_it_needs_and_does(name):
     assert f'get_code_hash("{name}.py")' in RULES[name]
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_what_may_take_long_has_a_benchmark_under_its_name(name):
+    """From the names of the files `resources.csv` knows which rule they tell of."""
+    amount = re.search(r"runtime=(?:get_growing\()?(\d+)", RULES[name])[1]
+    has_benchmark = "benchmark:" in RULES[name]
+    assert has_benchmark or int(amount) <= 10
+    if has_benchmark:
+        assert re.search(rf'BENCHMARKS / f?"{name}[/.]', RULES[name])
+
+
 @pytest.mark.parametrize(
     ("paths", "limit"),
     [

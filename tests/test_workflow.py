@@ -14,11 +14,12 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 
 import pytest
 import yaml
 
-from tests.project import copy_project, snakemake
+from tests.project import copy_project, find_network_cut, snakemake
 
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
@@ -52,9 +53,9 @@ def plan(folder, *arguments, config="config/tiny.yaml"):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A copy of the project in which the tiny study has run."""
+    """A copy of the project in which the tiny study has run, with the network cut off."""
     folder = copy_project(tmp_path_factory.mktemp("study") / "project")
-    snakemake(folder)
+    snakemake(folder, within=find_network_cut())
     return folder
 
 
@@ -172,11 +173,34 @@ def test_provenance_names_versions_config_code_and_inputs(study):
     assert set(manifest["tables"]) >= {"results/tiny/tables/pruning.csv"}
 
 
+def test_what_the_jobs_took_is_tabulated(study):
+    """A row a rule that has benchmarks, beside what the rule asks for."""
+    *rows, total = read_rows(study / "results/tiny/tables/resources.csv")
+    benchmarks = list((study / "results/tiny/benchmarks").rglob("*.tsv"))
+    jobs = Counter(path.relative_to(study).with_suffix("").parts[3] for path in benchmarks)
+    assert {row["rule"]: int(row["jobs"]) for row in rows} == jobs
+    assert int(total["jobs"]) == len(benchmarks) > 40
+    asked = {row["rule"]: row["asked_mb"] for row in rows}
+    assert (asked["pretrain_model"], asked["evaluate_heads"]) == ("3000", "1000")
+    assert {row["gpu_hours"] for row in rows} == {"0.0"}  # the tiny study's device is the CPU
+    assert all(float(row["wall_s"]) > 0 for row in rows)
+
+
 def test_every_job_left_its_log(study):
     metadata = [json.loads(path.read_text()) for path in (study / ".snakemake/metadata").iterdir()]
     logs = {log for record in metadata for log in record["log"]}
     assert len(logs) > 80
     assert all((study / log).is_file() for log in logs)
+
+
+def test_the_study_needs_no_network(study):
+    """It ran where there is no interface but the machine's own, which is down."""
+    if not find_network_cut():
+        pytest.skip("no network namespace may be made here (`unshare --net`)")
+    listing = "import socket; print(*(name for _, name in socket.if_nameindex()))"
+    command = [*find_network_cut(), sys.executable, "-c", listing]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["lo"]
+    assert (study / "results/tiny/report.html").is_file()
 
 
 def test_jobs_use_the_threads_that_they_are_given(tmp_path):
@@ -226,7 +250,7 @@ def test_a_touch_reruns_nothing(study):
 
 def test_the_meaning_of_a_script_reruns_its_rule_and_what_follows(study, change):
     change("workflow/scripts/tabulate_captions.py", "start_log(", "print()\nstart_log(")
-    assert plan(study) == {"tabulate_captions": 1, "write_provenance": 1}
+    assert plan(study) == {"tabulate_captions": 1, "write_provenance": 1, "tabulate_resources": 1}
 
 
 def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change):
@@ -371,7 +395,7 @@ def test_a_killed_run_goes_on_and_the_same_seeds_give_the_same_bytes(study):
     snakemake(study, config="config/killed.yaml")
     names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
     others = ("logs", "benchmarks", "report.html", "provenance.json")  # times and paths
-    names = [name for name in names if name.parts[0] not in others]
+    names = [n for n in names if n.parts[0] not in others and n.name != "resources.csv"]
     assert len(names) > 150
     assert {".csv", ".txt", ".safetensors", ".pt", ".png", ".parquet"} <= {n.suffix for n in names}
     for name in names:

@@ -10,6 +10,8 @@ rule evaluate_heads:
         per_image=RESULTS / "evaluations/{model}/{head}/{dataset}.npz",
     log:
         LOGS / "evaluate_heads/{model}/{head}/{dataset}.log",
+    benchmark:
+        BENCHMARKS / "evaluate_heads/{model}/{head}/{dataset}.tsv"
     conda:
         "../../envs/arrays.yaml"
     threads: 1

@@ -37,6 +37,8 @@ rule prepare_dataset:
         templates=DATA / "datasets/{dataset}/templates.txt",
     log:
         LOGS / "prepare_dataset/{dataset}.log",
+    benchmark:
+        BENCHMARKS / "prepare_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=get_pattern(get_datasets("torchvision", "image_folder")),
     conda:

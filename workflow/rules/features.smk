@@ -23,6 +23,7 @@ rule extract_dataset_features:
         gpu=get_gpus,
     params:
         batch_size=config["evaluation"]["batch_size"],
+        precision=config["evaluation"]["precision"],
         max_samples=config["evaluation"]["max_samples"],
         device=config["device"],
         code=get_code_hash("extract_dataset_features.py"),

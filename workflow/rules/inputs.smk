@@ -55,6 +55,20 @@ def get_gpus(wildcards):
     return 0 if config["device"] == "cpu" else 1
 
 
+def get_asked(wildcards, resources):
+    """Memory (MB) and GPUs that jobs ask for at their first attempt, by rule that has a benchmark.
+
+    That `resources` is an argument is what makes it no reason to rerun: Snakemake compares
+    only parameters that do not derive from resources.
+    """
+    asked = {
+        each.name: each.expand_resources(wildcards, input=None, attempt=1)
+        for each in workflow.rules
+        if each.benchmark
+    }
+    return {name: (amounts.mem_mb, amounts.get("gpu", 0)) for name, amounts in asked.items()}
+
+
 def get_heads(model):
     """Files of heads of a model, the pretrained one first, then in the order of the conditions."""
     return [RESULTS / f"heads/{model}/{head}.safetensors" for head in HEADS]

@@ -83,6 +83,7 @@ rule extract_corpus_features:
         # a single view is no random crop
         crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
         batch_size=config["evaluation"]["batch_size"],
+        precision=config["evaluation"]["precision"],
         device=config["device"],
         code=get_code_hash("extract_corpus_features.py"),
     message:

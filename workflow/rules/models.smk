@@ -7,6 +7,8 @@ rule fetch_checkpoint:
         checkpoint=update("{checkpoint}"),
     log:
         LOGS / "fetch_checkpoint/{checkpoint}.log",
+    benchmark:
+        BENCHMARKS / "fetch_checkpoint/{checkpoint}.tsv"
     wildcard_constraints:
         checkpoint=get_pattern(FETCHED),
     retries: 2

@@ -1,4 +1,4 @@
-# What the study claims, held against what was measured; and what made it.
+# What the study claims, held against what was measured; what made it, and what it took.
 
 
 rule judge_claims:
@@ -65,3 +65,33 @@ rule write_provenance:
         "Write down what made the results"
     script:
         "../scripts/write_provenance.py"
+
+
+rule tabulate_resources:
+    input:
+        # the last thing that whatever takes long leads to; the benchmarks are read as they lie there
+        manifest=RESULTS / "provenance.json",
+    output:
+        table=report(
+            RESULTS / "tables/resources.csv",
+            caption="../report/table_resources.rst",
+            category="5 Provenance",
+            labels={"content": "time, memory and GPUs by rule", "form": "table"},
+        ),
+    log:
+        LOGS / "tabulate_resources.log",
+    localrule: True
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        benchmarks=str(BENCHMARKS),
+        asked=get_asked,
+        code=get_code_hash("tabulate_resources.py"),
+    message:
+        "Tabulate what the jobs took"
+    script:
+        "../scripts/tabulate_resources.py"

@@ -6,6 +6,7 @@ from lib.corpus import read_captions
 from lib.feature_store import write_array, write_origin
 from lib.features import extract_texts, extract_views
 from lib.models import get_tokenizer, get_transform, load_model, split_head
+from lib.precision import set_precision
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -17,6 +18,7 @@ device = select_device(params.device)
 table = read_captions(source.captions)
 architecture = read_architecture(source.architecture)
 towers, _ = split_head(load_model(source.weights, architecture).to(device))
+towers = set_precision(towers, params.precision, device)
 
 texts = extract_texts(
     towers, get_tokenizer(architecture), table.captions, params.batch_size, device
@@ -34,4 +36,5 @@ extract_views(
     device,
 )
 checkpoint = read_checkpoint_hash(source.weights)
-write_origin(output.origin, describe_origin(params.code, checkpoint=checkpoint))
+origin = describe_origin(params.code, checkpoint=checkpoint, precision=params.precision)
+write_origin(output.origin, origin)

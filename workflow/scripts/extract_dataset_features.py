@@ -6,6 +6,7 @@ from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform, load_model, split_head
+from lib.precision import set_precision
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -14,6 +15,7 @@ source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
 architecture = read_architecture(source.architecture)
 towers, _ = split_head(load_model(source.weights, architecture).to(device))
+towers = set_precision(towers, params.precision, device)
 prompts = read_prompts(source.names, source.templates)
 labels = read_labels(source.archives, len(prompts.classes))
 rows = choose_rows(labels, params.max_samples)
@@ -32,5 +34,6 @@ features = DatasetFeatures(
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
     classes=prompts.classes,
 )
-origin = describe_origin(params.code, checkpoint=read_checkpoint_hash(source.weights))
+checkpoint = read_checkpoint_hash(source.weights)
+origin = describe_origin(params.code, checkpoint=checkpoint, precision=params.precision)
 write_dataset_features(snakemake.output.features, features, origin)
