@@ -31,7 +31,10 @@ def extract_views(
     batch_size: int,
     device: torch.device,
 ) -> None:
-    """Write the image features of a corpus, (views, n, image width), as a memory-mappable .npy.
+    """Write the image features of a part of a corpus, (views, n, image width), as .npy.
+
+    The features of a pair are the same in whatever part it is extracted (in the last bits they may
+    depend on the batch). A part without pairs has the shape (views, 0, 0).
 
     Args:
         shards, keys: of the pairs, as `iterate_images` takes them.
@@ -43,7 +46,7 @@ def extract_views(
     """
     progress = Progress("image features", views * len(keys), "images")
     with atomic_path(path) as temporary:
-        features = None
+        features = None if keys else open_memmap(temporary, "w+", np.float32, (views, 0, 0))
         for view in range(views):
             for first, batch in _batches(iterate_images(shards, keys), batch_size):
                 pixels = [_transform(transform, sample, view, seed) for sample in batch]

@@ -104,7 +104,9 @@ def test_a_checkpoint_is_known_in_all_that_is_made_of_it(study):
         path = study / RESULTS / f"heads/brought/{head}.safetensors"
         assert read_checkpoint_hash(path) == digest
     features = data / "features/brought"
-    assert json.loads((features / "glyphs/origin.json").read_text())["checkpoint"] == digest
+    assert json.loads((features / "glyphs/texts.json").read_text())["checkpoint"] == digest
+    chunks = sorted((features / "glyphs/images").glob("*.json"))
+    assert [json.loads(path.read_text())["checkpoint"] for path in chunks] == [digest, digest]
     about = Path(features / "datasets/shapes.safetensors").read_bytes()[:4000]
     assert digest.encode() in about
 
@@ -134,7 +136,7 @@ def test_an_export_in_laclips_layout_embeds_as_the_pipeline_does(study):
     pixels = torch.stack([get_transform(architecture)(image) for image in images])
     tokens = get_tokenizer(architecture)(captions)
     for name, weight, expected in (
-        ("images", head.image_projection, laclip.embed_images(exported, pixels)),
+        ("images/00000", head.image_projection, laclip.embed_images(exported, pixels)),
         ("texts", head.text_projection, laclip.embed_texts(exported, tokens)),
     ):
         rows = np.load(features / f"{name}.npy").reshape(-1, len(weight))[:4]

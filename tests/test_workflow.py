@@ -20,6 +20,7 @@ import yaml
 
 from tests.project import copy_project, snakemake
 
+CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
     "plot_accuracy",
@@ -260,7 +261,7 @@ def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change)
     assert {"measure_purity", "judge_claims", "plot_purity", "plot_sensitivity"} <= planned
     assert not planned & {
         "pretrain_model",
-        "extract_corpus_features",
+        *CORPUS_FEATURES,
         "extract_dataset_features",
         "finetune_heads",
         "evaluate_heads",
@@ -274,7 +275,7 @@ def test_one_more_cs_reruns_its_own_jobs(study, change):
     assert planned["swap_captions"] == 2 * 2  # strategies, seeds
     assert planned["finetune_heads"] == 2 * 2  # models, strategies
     assert planned["evaluate_heads"] == 2 * 2 * 2
-    assert not set(planned) & {"pretrain_model", "find_neighbours", "extract_corpus_features"}
+    assert not set(planned) & {"pretrain_model", "find_neighbours", *CORPUS_FEATURES}
     assert not set(planned) & EXPERIMENT_1_AND_2
 
 
@@ -290,7 +291,8 @@ def test_one_more_model_reruns_only_its_own_jobs(study, change):
 datasets:"""
     change("config/tiny.yaml", "\ndatasets:", entry)
     planned = plan(study)
-    assert planned["pretrain_model"] == planned["extract_corpus_features"] == 1
+    assert planned["pretrain_model"] == planned["extract_corpus_texts"] == 1
+    assert planned["extract_corpus_images"] == 2  # chunks
     assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
     assert planned["finetune_heads"] == 5
     assert planned["evaluate_heads"] == 6 * 2
@@ -304,7 +306,7 @@ def test_one_more_seed_reruns_no_features_and_no_pretraining(study, change):
     assert planned["finetune_heads"] == 2 * 5
     assert not set(planned) & {
         "pretrain_model",
-        "extract_corpus_features",
+        *CORPUS_FEATURES,
         "extract_dataset_features",
         "find_neighbours",
         "prune_neurons",
@@ -318,7 +320,7 @@ def test_one_more_dataset_reruns_its_features_and_evaluations(study, change):
     assert planned["draw_dataset"] == 1
     assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
     assert planned["evaluate_heads"] == 2 * 6
-    assert not set(planned) & {"pretrain_model", "extract_corpus_features", "finetune_heads"}
+    assert not set(planned) & {"pretrain_model", "finetune_heads", *CORPUS_FEATURES}
 
 
 def test_the_style_of_a_figure_reruns_that_figure(study, change):
