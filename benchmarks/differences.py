@@ -111,7 +111,8 @@ def compare_times(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
     )
     table, architecture = study.captions(), study.architecture()
     folder = study.data / f"features/{MODEL}/{study.config['corpus']['name']}"
-    images, texts = (np.load(folder / f"{name}.npy") for name in ("images", "texts"))
+    images = [np.load(path) for path in sorted((folder / "images").glob("*.npy"))]
+    texts = np.load(folder / "texts.npy")
     train, validation = (
         _aligned_pairs(images, texts, table.captions, table.rows(split))
         for split in ("train", "validation")
@@ -177,7 +178,7 @@ def compare_random_towers(study: Study) -> Iterator[tuple[str, str, str]]:
     table, architecture = study.captions(), study.architecture()
     transform = get_transform(architecture)
     pictures = (image for _, image in iterate_images(study.shards(), table.keys))
-    images = extract_images(towers, pictures, transform, BATCH, "cpu")[None]
+    images = [extract_images(towers, pictures, transform, BATCH, "cpu")[None]]
     texts = extract_texts(towers, get_tokenizer(architecture), table.captions, BATCH, "cpu")
     rows = [table.rows(split) for split in ("train", "validation")]
     train, validation = (_aligned_pairs(images, texts, table.captions, each) for each in rows)
@@ -261,7 +262,7 @@ def _milliseconds(action: Callable[[], object]) -> str:
     return f"{1000 * _seconds(action):.0f} ms"
 
 
-def _aligned_pairs(images: np.ndarray, texts: np.ndarray, captions: list, rows) -> Pairs:
+def _aligned_pairs(images: list[np.ndarray], texts: np.ndarray, captions: list, rows) -> Pairs:
     return select_pairs(images, texts, captions, np.arange(len(captions)), rows)
 
 

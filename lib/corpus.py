@@ -1,9 +1,10 @@
 """Image-caption corpora on disk: WebDataset shards of pairs, and one table with all captions.
 
 A corpus is a directory with `shards/*.tar` (samples `key.png|jpg|...`, `key.txt` with the raw
-caption, `key.json`) and `captions.parquet` (columns `key`, `split`, `caption` and `rewrite_1` to
-`rewrite_R`). The rows of the table are in the order of the shards: the order of the corpus. The
-table says which pairs exist: samples of the shards that it does not name belong to no pair.
+caption, `key.json`) and `captions.parquet` (columns `key`, `split`, `caption`, `rewrite_1` to
+`rewrite_R`, and `shard`, the number of the shard that holds the pair). The rows of the table are in
+the order of the shards: the order of the corpus. The table says which pairs exist: samples of the
+shards that it does not name belong to no pair.
 """
 
 import io
@@ -34,13 +35,15 @@ class Sample(NamedTuple):
 class CaptionTable(NamedTuple):
     """The captions of a corpus; all lists have one entry a pair, in the order of the corpus.
 
-    `rewrites` has R lists (none where the corpus has no rewrites).
+    `rewrites` has R lists (none where the corpus has no rewrites). `shards` numbers the shard of
+    each pair, from 0.
     """
 
     keys: list[str]
     splits: list[str]
     captions: list[str]
     rewrites: list[list[str]]
+    shards: list[int]
 
     def rows(self, split: str) -> np.ndarray:
         """Row numbers of a split, int64, ascending."""
@@ -165,10 +168,10 @@ def write_captions(path: str | Path, table: CaptionTable) -> None:
     check_captions(table, str(path))
     columns = {"key": table.keys, "split": table.splits, "caption": table.captions}
     columns |= {f"rewrite_{i}": rewrites for i, rewrites in enumerate(table.rewrites, start=1)}
+    arrays = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    arrays["shard"] = pa.array(table.shards, pa.int32())
     with atomic_path(path) as temporary:
-        pq.write_table(
-            pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()}), temporary
-        )
+        pq.write_table(pa.table(arrays), temporary)
 
 
 def read_captions(path: str | Path) -> CaptionTable:
@@ -181,7 +184,7 @@ def read_captions(path: str | Path) -> CaptionTable:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path} is not a Parquet file: {error}") from error
-    missing = {"key", "split", "caption"} - set(table.column_names)
+    missing = {"key", "split", "caption", "shard"} - set(table.column_names)
     if missing:
         raise ValueError(
             f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {table.column_names}"
@@ -189,14 +192,26 @@ def read_captions(path: str | Path) -> CaptionTable:
     numbers = (f"rewrite_{i}" for i in range(1, len(table.column_names)))
     rewrites = [table[name].to_pylist() for name in numbers if name in table.column_names]
     captions = CaptionTable(
-        *(table[name].to_pylist() for name in ("key", "split", "caption")), rewrites
+        *(table[name].to_pylist() for name in ("key", "split", "caption")),
+        rewrites,
+        table["shard"].to_pylist(),
     )
     check_captions(captions, str(path))
     return captions
 
 
+def read_shard_keys(path: str | Path, shards: range) -> list[str]:
+    """Keys of the pairs of some consecutive shards, in order, from a caption table.
+
+    Nothing else of the table is held in memory: many jobs read it, each for a few shards.
+    """
+    bounds = [("shard", ">=", shards.start), ("shard", "<", shards.stop)]
+    return pq.read_table(path, columns=["key"], filters=bounds)["key"].to_pylist()
+
+
 def check_captions(table: CaptionTable, name: str) -> None:
-    """Check that the table is not empty, keys are unique, texts are texts and splits are known.
+    """Check that the table is not empty, keys are unique, texts are texts and splits are known,
+    and that shards follow one another.
 
     Raises:
         ValueError: naming `name`, the first row at fault, and what is expected.
@@ -204,8 +219,10 @@ def check_captions(table: CaptionTable, name: str) -> None:
     if not table.keys:
         raise ValueError(f"{name} has no captions")
     columns = [table.splits, table.captions, *table.rewrites]
-    if any(len(column) != len(table.keys) for column in columns):
+    if any(len(column) != len(table.keys) for column in [*columns, table.shards]):
         raise ValueError(f"{name}: columns of different lengths")
+    if table.shards != sorted(table.shards):
+        raise ValueError(f"{name}: the pairs of a shard do not lie together, in the shards' order")
     seen: set[str] = set()
     for row, key in enumerate(table.keys):
         if not key or key in seen:

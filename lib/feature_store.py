@@ -1,11 +1,13 @@
 """Files of features: written by extraction, read by fine-tuning and evaluation (NumPy alone).
 
-A corpus has two memory-mappable .npy files: images (views, n, image width) and texts (n, text
-width), row i belonging to row i of the caption table. A downstream dataset has one safetensors
-file.
+A corpus has memory-mappable .npy files: one of texts (n, text width), row i belonging to row i of
+the caption table, and for each chunk of the corpus (some consecutive shards) one of images (views,
+rows of the chunk, image width), which together are those of the table. A downstream dataset has one
+safetensors file.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +54,52 @@ def read_dataset_features(path: str | Path) -> DatasetFeatures:
     with safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in ("images", "labels", "texts")}
         return DatasetFeatures(**tensors, classes=json.loads(file.metadata()["about"])["classes"])
+
+
+def open_features(
+    images: Sequence[str | Path],
+    texts: str | Path,
+    shards: Sequence[int],
+    shards_per_chunk: int,
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Memory maps of a corpus's features: images (views, rows of the chunk, image width) for each
+    chunk that has pairs, and texts (n, text width).
+
+    Args:
+        images: the files of all chunks, in the order of the corpus. One may hold more pairs than
+            the caption table has of its shards, which then are the first of them.
+        texts: the file of all texts.
+        shards: the number of the shard of each pair of the caption table.
+
+    Raises:
+        ValueError: the file of a chunk holds fewer pairs than the table.
+    """
+    counts = np.bincount(np.asarray(shards) // shards_per_chunk, minlength=len(images))
+    chunks = []
+    for path, count in zip(images, counts, strict=True):
+        chunk = np.load(path, mmap_mode="r")
+        if chunk.shape[1] < count:
+            raise ValueError(
+                f"{path} has features of {chunk.shape[1]} pairs; the caption table has {count} "
+                "pairs in its shards. Remove the file, and it is made anew."
+            )
+        if count:  # without pairs it has no width either
+            chunks.append(chunk[:, :count])
+    return chunks, np.load(texts, mmap_mode="r")
+
+
+def gather_rows(chunks: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Rows (len(rows), width) of an array that lies in consecutive chunks (each n, width).
+
+    Only what is asked for is read, chunk by chunk, and copied once.
+    """
+    starts = np.cumsum([0, *map(len, chunks)])
+    owners = np.searchsorted(starts, rows, side="right") - 1
+    gathered = np.empty((len(rows), chunks[0].shape[1]), chunks[0].dtype)
+    for number in np.unique(owners):
+        places = np.flatnonzero(owners == number)
+        gathered[places] = chunks[number][rows[places] - starts[number]]
+    return gathered
 
 
 def write_origin(path: str | Path, origin: dict[str, str]) -> None:

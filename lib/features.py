@@ -35,7 +35,10 @@ def extract_views(
     batch_size: int,
     device: torch.device,
 ) -> None:
-    """Write the image features of a corpus, (views, n, image width), as a memory-mappable .npy.
+    """Write the image features of a part of a corpus, (views, n, image width), as .npy.
+
+    The features of a pair are the same in whatever part it is extracted (in the last bits they may
+    depend on the batch). A part without pairs has the shape (views, 0, 0).
 
     Args:
         shards, keys: of the pairs, as `iterate_images` takes them.
@@ -52,7 +55,8 @@ def extract_views(
         for sample in iterate_images(shards, keys)
     )
     with atomic_path(path) as temporary:
-        features, first = None, 0
+        features = None if keys else open_memmap(temporary, "w+", np.float32, (views, 0, 0))
+        first = 0
         for block in encode_batches(partial(_encode_images, towers, device), pixels, batch_size):
             if features is None:
                 shape = (views, len(keys), block.shape[1])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lib.feature_store import gather_rows
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.progress import Progress
@@ -48,21 +49,27 @@ class Pairs(NamedTuple):
     """Features of image-caption pairs, before the projections.
 
     Attributes:
-        images: (views, rows of the corpus, image width) float32, memory-mapped where it is large;
-            view v is one crop of each image.
+        images: those of the corpus in one or more consecutive chunks, each (views, rows of the
+            chunk, image width) float32, memory-mapped where it is large; view v is one crop of
+            each image.
         rows: (n,) the rows of the corpus that are these pairs.
         texts: (n, text width) float32, the caption that is shown with each image.
         text_ids: (n,) integers, equal where captions are equal.
     """
 
-    images: np.ndarray
+    images: Sequence[np.ndarray]
     rows: np.ndarray
     texts: np.ndarray
     text_ids: np.ndarray
 
+    @property
+    def views(self) -> int:
+        """How many views there are of each image."""
+        return len(self.images[0])
+
     def view(self, number: int) -> torch.Tensor:
-        """Image features (n, image width) of one view."""
-        return torch.from_numpy(self.images[number][self.rows])
+        """Image features (n, image width) of one view, in memory."""
+        return torch.from_numpy(gather_rows([chunk[number] for chunk in self.images], self.rows))
 
 
 class Finetuned(NamedTuple):
@@ -110,7 +117,7 @@ def finetune(
     done = len(training.history) * steps + len(training.losses)
     progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps", done=done)
     for epoch in range(len(training.history), recipe.epochs):
-        images = train.view(epoch % len(train.images)).to(device)
+        images = train.view(epoch % train.views).to(device)
         batches = epoch_order(count, epoch, seed).to(device).split(recipe.batch_size)
         for step in range(len(training.losses), steps):
             training.step(images[batches[step]], texts[batches[step]], rates[epoch * steps + step])
@@ -168,7 +175,7 @@ def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
 
 
 def select_pairs(
-    images: np.ndarray,
+    images: Sequence[np.ndarray],
     texts: np.ndarray,
     captions: Sequence[str],
     permutation: np.ndarray,
@@ -177,7 +184,8 @@ def select_pairs(
     """The pairs of some rows of a corpus, each image with the caption that a permutation gives it.
 
     Args:
-        images: (views, n, image width); texts: (n, text width); captions: n texts.
+        images: chunks of (views, n, image width), as `Pairs` has them.
+        texts: (n, text width); captions: n texts.
         permutation: (n,) row i shows the caption of row permutation[i].
         rows: the rows to select.
     """

@@ -260,10 +260,11 @@ def draw_corpus(
     if len(shards) != len(starts):
         raise ValueError(f"{len(rows)} pairs fill {len(starts)} shards; got {len(shards)} paths")
     progress = Progress("drawing pairs", len(rows), "pairs")
-    table = CaptionTable([], [], [], [[] for _ in range(settings.rewrites)])
-    for shard, start in zip(shards, starts, strict=True):
+    table = CaptionTable([], [], [], [[] for _ in range(settings.rewrites)], [])
+    for number, (shard, start) in enumerate(zip(shards, starts, strict=True)):
         part = rows[start : start + settings.pairs_per_shard]
         write_shard(shard, _draw_pairs(settings, part, table, progress))
+        table.shards.extend([number] * len(part))
     write_captions(captions, table)
 
 

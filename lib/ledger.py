@@ -54,13 +54,17 @@ def read_ledger(path: str | Path) -> list[dict]:
 
 
 def read_ledgers(paths: Sequence[str | Path]) -> pa.Table:
-    """Key, caption, status and error of all rows of the input, in its order.
+    """Key, caption, status, error and number of the shard of all rows of the input, in its order.
 
     Raises:
         ValueError: a key is used twice: which image belongs to a caption could not be told.
     """
     columns = ["key", "caption", "status", "error"]
-    ledger = pa.concat_tables(pq.read_table(path, columns=columns) for path in paths)
+    tables = [pq.read_table(path, columns=columns) for path in paths]
+    ledger = pa.concat_tables(
+        table.append_column("shard", pa.array(np.full(len(table), number, np.int32)))
+        for number, table in enumerate(tables)
+    )
     counts = pc.value_counts(ledger["key"])
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
@@ -69,6 +73,12 @@ def read_ledgers(paths: Sequence[str | Path]) -> pa.Table:
             f"{twice[0]['values'].as_py()!r}; expected are unique keys"
         )
     return ledger
+
+
+def count_pairs(paths: Sequence[str | Path]) -> int:
+    """How many rows of some ledgers gave a pair."""
+    statuses = (pq.read_table(path, columns=["status"])["status"] for path in paths)
+    return sum(status.to_pylist().count("success") for status in statuses)
 
 
 def summarise(ledger: pa.Table) -> list[dict]:
@@ -137,5 +147,5 @@ def make_captions(
     """
     chosen = ledger.take(rows)
     splits = ["train" if place < pairs else "validation" for place in range(len(rows))]
-    keys, captions = (chosen[name].to_pylist() for name in ("key", "caption"))
-    return CaptionTable(keys, splits, captions, list(rewrites))
+    keys, captions, shards = (chosen[name].to_pylist() for name in ("key", "caption", "shard"))
+    return CaptionTable(keys, splits, captions, list(rewrites), shards)

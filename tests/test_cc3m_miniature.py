@@ -175,7 +175,7 @@ def test_a_checkpoint_is_known_in_all_that_is_made_of_it(study):
         for name in (f"data/models/{model}/weights", f"heads/{model}/random_Cs80"):
             assert read_checkpoint_hash(results / f"{name}.safetensors") == digest
         features = results / f"data/features/{model}"
-        origin = json.loads((features / "cc3m/origin.json").read_text())
+        origin = json.loads((features / "cc3m/texts.json").read_text())
         assert origin["checkpoint"] == digest
         assert digest.encode() in (features / "datasets/cifar10.safetensors").read_bytes()[:9000]
 

@@ -23,6 +23,7 @@ from lib.corpus import (
     iterate_samples,
     load_pixels,
     read_captions,
+    read_shard_keys,
     select_samples,
     write_captions,
     write_shard,
@@ -33,6 +34,7 @@ TABLE = CaptionTable(
     splits=["train", "validation", "train"],
     captions=["a red star", "", "एक लाल\tतारा\n"],
     rewrites=[["one", "two", "three"], ["1", "2", "3"]],
+    shards=[0, 0, 2],
 )
 
 
@@ -316,6 +318,16 @@ def test_captions_are_read_as_they_were_written(tmp_path, n_rewrites):
     assert contents[0] == contents[1]
 
 
+def test_keys_of_some_shards_are_those_of_their_rows(tmp_path):
+    path = tmp_path / "captions.parquet"
+    write_captions(path, TABLE)
+    for first in range(4):
+        for last in range(first, 5):
+            shards = range(first, last)
+            pairs = zip(TABLE.keys, TABLE.shards, strict=True)
+            assert read_shard_keys(path, shards) == [k for k, number in pairs if number in shards]
+
+
 def test_rows_of_a_split():
     assert TABLE.rows("train").tolist() == [0, 2]
     assert TABLE.rows("validation").tolist() == [1]
@@ -325,13 +337,17 @@ def test_rows_of_a_split():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"keys": [], "splits": [], "captions": [], "rewrites": []}, "has no captions"),
+        (
+            {"keys": [], "splits": [], "captions": [], "rewrites": [], "shards": []},
+            "has no captions",
+        ),
         ({"keys": ["a", "b", "a"]}, "key 'a' in row 2 is empty or used before"),
         ({"keys": ["a", "", "c"]}, "key '' in row 1 is empty or used before"),
         ({"keys": ["a", None, "c"]}, "key None in row 1 is empty or used before"),
         ({"splits": ["train", "test", "train"]}, "split 'test' of b; allowed: train, validation"),
         ({"captions": ["a", "b", None]}, "a caption or rewrite of c is missing"),
         ({"rewrites": [["a", None, "c"]]}, "a caption or rewrite of b is missing"),
+        ({"shards": [0, 2, 0]}, "the pairs of a shard do not lie together"),
     ],
 )
 def test_a_table_at_fault_is_neither_written_nor_read(tmp_path, changes, message):
@@ -342,21 +358,24 @@ def test_a_table_at_fault_is_neither_written_nor_read(tmp_path, changes, message
     assert not path.exists()
     columns = {"key": table.keys, "split": table.splits, "caption": table.captions}
     columns |= {f"rewrite_{i}": column for i, column in enumerate(table.rewrites, start=1)}
+    columns["shard"] = table.shards
     pq.write_table(pa.table(columns), path)
     with pytest.raises(ValueError, match=f"captions.parquet.*{message}"):
         read_captions(path)
 
 
-@pytest.mark.parametrize("changes", [{"captions": ["a"]}, {"rewrites": [["a"] * 3, ["b"] * 4]}])
+@pytest.mark.parametrize(
+    "changes", [{"captions": ["a"]}, {"rewrites": [["a"] * 3, ["b"] * 4]}, {"shards": [0, 0]}]
+)
 def test_columns_of_different_lengths_are_an_error(tmp_path, changes):
     with pytest.raises(ValueError, match=r"captions.parquet: columns of different lengths"):
         write_captions(tmp_path / "captions.parquet", TABLE._replace(**changes))
 
 
-@pytest.mark.parametrize("missing", ["key", "split", "caption"])
+@pytest.mark.parametrize("missing", ["key", "split", "caption", "shard"])
 def test_a_table_without_a_column_is_an_error(tmp_path, missing):
     path = tmp_path / "captions.parquet"
-    columns = {"key": ["a"], "split": ["train"], "caption": ["b"], "text": ["c"]}
+    columns = {"key": ["a"], "split": ["train"], "caption": ["b"], "shard": [0], "text": ["c"]}
     del columns[missing]
     pq.write_table(pa.table(columns), path)
     with pytest.raises(ValueError, match=rf"lacks the column\(s\) {missing}; found .*'text'"):

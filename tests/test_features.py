@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.corpus import Sample, write_shard
+from lib.corpus import Sample, iterate_samples, write_shard
+from lib.feature_store import gather_rows, open_features, write_array
 from lib.features import extract_images, extract_texts, extract_views
 from lib.models import build_model, get_tokenizer, get_transform, load_model, save_model, split_head
 
@@ -122,6 +123,45 @@ def test_images_and_texts_are_halved_alike(images, room, tried):
 def test_a_single_image_that_is_too_large_is_an_error(images):
     with pytest.raises(torch.cuda.OutOfMemoryError):
         extract_images(CrampedTowers(room=0), images, to_tensor, 4, CPU)
+
+
+def test_chunks_are_the_bytes_that_one_job_writes(tmp_path, shard, towers, tiny_architecture):
+    """Wherever a chunk begins, as long as batches begin at the same pairs."""
+    samples = list(iterate_samples([shard]))
+    shards = [tmp_path / "a.tar", tmp_path / "b.tar", tmp_path / "c.tar"]
+    parts = [samples[:2], samples[2:4], samples[4:]]
+    for path, part in zip(shards, parts, strict=True):
+        write_shard(path, part)
+    transform = get_transform(tiny_architecture, (0.5, 1.0))
+
+    def extract(name, shards, keys):
+        extract_views(tmp_path / name, towers, shards, keys, transform, 2, 0, 2, CPU)
+        return np.load(tmp_path / name)
+
+    keys = [sample.key for sample in samples]
+    whole = extract("whole.npy", shards, keys)
+    extract("0.npy", shards[:2], keys[:4])
+    extract("1.npy", shards[2:], keys[4:])
+    extract("2.npy", shards[:1], [])  # none of its pairs is in the caption table
+    write_array(tmp_path / "texts.npy", whole[0])
+    paths = [tmp_path / f"{n}.npy" for n in range(3)]
+    chunks, texts = open_features(paths, tmp_path / "texts.npy", [0, 0, 1, 1, 2, 2, 3], 2)
+    np.testing.assert_array_equal(texts, whole[0])
+    assert b"".join(np.concatenate(chunks, axis=1)) == b"".join(whole)
+    rows = np.array([5, 0, 6, 3, 3])
+    for view in range(2):
+        gathered = gather_rows([chunk[view] for chunk in chunks], rows)
+        np.testing.assert_array_equal(gathered, whole[view][rows])
+
+
+def test_a_chunk_may_hold_more_pairs_than_the_table_and_never_fewer(tmp_path):
+    images = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    path = tmp_path / "0.npy"
+    write_array(path, images)
+    (chunk,), _ = open_features([path], path, [0, 1, 1, 2], 3)
+    np.testing.assert_array_equal(chunk, images[:, :4])
+    with pytest.raises(ValueError, match=r"0\.npy has features of 5 pairs; .* has 6 pairs"):
+        open_features([path], path, [0, 0, 0, 1, 1, 2], 3)
 
 
 @pytest.mark.parametrize("keys", [["k0", "k2", "k1"], ["k5", "k6", "k7"]])

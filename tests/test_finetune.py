@@ -115,7 +115,7 @@ def no_score(head):
 
 
 def run_cached(head, images, texts, permutation):
-    pairs = select_pairs(images, texts, CAPTIONS, permutation, np.arange(COUNT))
+    pairs = select_pairs([images], texts, CAPTIONS, permutation, np.arange(COUNT))
     return finetune(head, pairs, no_score, RECIPE, seed=5).head
 
 
@@ -123,6 +123,17 @@ def test_cached_training_equals_training_on_pixels(trained):
     head, images, texts, permutation, oracle = trained
     assert difference(head, oracle) > 1e-2
     assert difference(run_cached(head, images, texts, permutation), oracle) < 1e-5
+
+
+def test_images_in_several_chunks_give_the_same_head(trained):
+    head, images, texts, permutation, _ = trained
+    rows = np.random.default_rng(2).permutation(COUNT)[:40]
+    heads = []
+    for chunks in ([images], [images[:, :7], images[:, 7:30], images[:, 30:]]):
+        pairs = select_pairs(chunks, texts, CAPTIONS, permutation, rows)
+        assert pairs.views == len(images)
+        heads.append(finetune(head, pairs, no_score, RECIPE, seed=5).head)
+    assert difference(*heads) == 0
 
 
 def test_a_wrong_permutation_is_noticed(trained):
@@ -156,7 +167,7 @@ def test_learning_rate_warms_up_and_falls():
 
 
 def make_pairs(images, texts):
-    return Pairs(images[None], np.arange(len(texts)), texts, np.arange(len(texts)))
+    return Pairs([images[None]], np.arange(len(texts)), texts, np.arange(len(texts)))
 
 
 @pytest.fixture
@@ -200,7 +211,7 @@ def test_best_epoch_has_the_best_validation_accuracy(random_pairs, random_head):
 def test_retrieval_counts_equal_captions_as_right():
     images = np.eye(4, dtype=np.float32)
     texts = np.eye(4, dtype=np.float32)[[0, 0, 2, 1]]
-    pairs = Pairs(images[None], np.arange(4), texts, np.array([0, 0, 1, 2]))
+    pairs = Pairs([images[None]], np.arange(4), texts, np.array([0, 0, 1, 2]))
     head = Head(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32), 0.0)
     # row 0 finds its text; 1 is nearest to the text of row 3; 2 finds its own; 3 resembles none
     nearest = [0, 2, 1, 0]

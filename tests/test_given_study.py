@@ -62,9 +62,11 @@ def write_study(folder, name, corpus, key_of):
 
 def run_study(folder, name):
     """Corpus, pretraining with rewrites, and features of all pairs."""
-    target = f"results/{name}/data/features/laclip/{name}/images.npy"
-    snakemake(folder, target, config=f"config/{name}.yaml")
-    return folder / f"results/{name}", np.load(folder / target)
+    features = f"results/{name}/data/features/laclip/{name}/images"
+    targets = [f"{features}/{chunk:05d}.npy" for chunk in range(2)]
+    snakemake(folder, *targets, config=f"config/{name}.yaml")
+    chunks = [np.load(folder / target) for target in targets]
+    return folder / f"results/{name}", np.concatenate(chunks, axis=1)
 
 
 def check_study(results, features, name, key_of):

@@ -85,6 +85,7 @@ def test_shards_and_table_tell_the_same(tmp_path):
     assert table.splits == [key.split("-")[0] for key in samples]
     assert table.captions == [parts["txt"].decode() for parts in samples.values()]
     assert [len(rewrites) for rewrites in table.rewrites] == [19, 19]
+    assert table.shards == [0] * 8 + [1] * 8 + [2] * 3
     for row, (key, parts) in enumerate(samples.items()):
         split, index = key.split("-")
         scene = draw_scene(0, split, int(index))

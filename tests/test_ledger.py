@@ -10,6 +10,7 @@ from lib.ledger import (
     IMAGE,
     ROW,
     check_success,
+    count_pairs,
     make_captions,
     read_ledger,
     read_ledgers,
@@ -55,7 +56,9 @@ def test_ledgers_are_read_as_they_were_written(ledgers, rows):
     empty = dict.fromkeys(SCHEMA.names)
     assert [row for path in ledgers for row in read_ledger(path)] == [empty | row for row in rows]
     whole = read_ledgers(ledgers)
-    assert whole.to_pylist() == [{name: row[name] for name in whole.column_names} for row in rows]
+    names = ("key", "caption", "status", "error")
+    expected = [{name: row[name] for name in names} | {"shard": row["row"] // 25} for row in rows]
+    assert whole.to_pylist() == expected
 
 
 def test_the_summary_counts_all_rows(ledgers, rows):
@@ -82,6 +85,12 @@ def test_too_little_success_is_an_error_and_what_is_left_out_does_not_count():
         check_success(summary[:1], 0.1)
 
 
+def test_the_pairs_of_some_ledgers_are_counted(ledgers, rows):
+    successes = [row["row"] for row in rows if row["status"] == "success"]
+    assert count_pairs(ledgers[1:]) == sum(row >= 25 for row in successes)
+    assert count_pairs([]) == 0
+
+
 def test_what_was_dropped_is_listed(tmp_path, ledgers, rows):
     write_dropped(tmp_path / "dropped.csv", read_ledgers(ledgers))
     with open(tmp_path / "dropped.csv", newline="") as stream:
@@ -101,6 +110,7 @@ def test_pairs_are_the_first_that_can_be_had(ledgers, rows, pairs, validation):
     assert table.captions == [row["caption"] for row in successes]
     assert table.splits == ["train"] * pairs + ["validation"] * validation
     assert table.rewrites == [["rewrite"] * len(chosen)]
+    assert table.shards == [row["row"] // 25 for row in successes]
 
 
 def test_fewer_pairs_than_asked_for_are_an_error(ledgers, rows):

@@ -273,6 +273,7 @@ TABLE = CaptionTable(
     ["train", "train", "validation"],
     ["raw a", "raw b", "raw c"],
     [["one a", "one b", "one c"], ["two a", "two b", "two c"]],
+    [0, 0, 0],
 )
 
 

@@ -89,8 +89,11 @@ def test_a_downloaded_corpus_is_studied(folder):
         available = [row["key"] for row in rows if row["status"] == "success"]
         assert table.keys == available[: PAIRS + VALIDATION]
         assert table.splits == ["train"] * PAIRS + ["validation"] * VALIDATION
-        features = np.load(folder / "results/web/data/features/clip/web/images.npy")
-        assert features.shape[1] == PAIRS + VALIDATION
+        features = folder / "results/web/data/features/clip/web/images"
+        chunks = [np.load(path) for path in sorted(features.glob("*.npy"))]
+        expected = np.bincount(table.shards)  # one shard a chunk
+        assert [chunk.shape[1] for chunk in chunks] == expected.tolist()
+        assert sum(expected) == PAIRS + VALIDATION
 
         before = server.asked.copy()
         target = "results/web/tables/corpus.csv"

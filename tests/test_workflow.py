@@ -21,6 +21,7 @@ import yaml
 
 from tests.project import copy_project, find_network_cut, snakemake
 
+CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
     "plot_accuracy",
@@ -265,7 +266,7 @@ def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change)
     assert {"measure_purity", "judge_claims", "plot_purity", "plot_sensitivity"} <= planned
     assert not planned & {
         "pretrain_model",
-        "extract_corpus_features",
+        *CORPUS_FEATURES,
         "extract_dataset_features",
         "finetune_heads",
         "evaluate_heads",
@@ -279,7 +280,7 @@ def test_one_more_cs_reruns_its_own_jobs(study, change):
     assert planned["swap_captions"] == 2 * 2  # strategies, seeds
     assert planned["finetune_heads"] == 2 * 2  # models, strategies
     assert planned["evaluate_heads"] == 2 * 2 * 2
-    assert not set(planned) & {"pretrain_model", "find_neighbours", "extract_corpus_features"}
+    assert not set(planned) & {"pretrain_model", "find_neighbours", *CORPUS_FEATURES}
     assert not set(planned) & EXPERIMENT_1_AND_2
 
 
@@ -295,7 +296,8 @@ def test_one_more_model_reruns_only_its_own_jobs(study, change):
 datasets:"""
     change("config/tiny.yaml", "\ndatasets:", entry)
     planned = plan(study)
-    assert planned["pretrain_model"] == planned["extract_corpus_features"] == 1
+    assert planned["pretrain_model"] == planned["extract_corpus_texts"] == 1
+    assert planned["extract_corpus_images"] == 2  # chunks
     assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
     assert planned["finetune_heads"] == 5
     assert planned["evaluate_heads"] == 6 * 2
@@ -309,7 +311,7 @@ def test_one_more_seed_reruns_no_features_and_no_pretraining(study, change):
     assert planned["finetune_heads"] == 2 * 5
     assert not set(planned) & {
         "pretrain_model",
-        "extract_corpus_features",
+        *CORPUS_FEATURES,
         "extract_dataset_features",
         "find_neighbours",
         "prune_neurons",
@@ -323,7 +325,7 @@ def test_one_more_dataset_reruns_its_features_and_evaluations(study, change):
     assert planned["draw_dataset"] == 1
     assert planned["extract_dataset_features"] == planned["prune_neurons"] == 2
     assert planned["evaluate_heads"] == 2 * 6
-    assert not set(planned) & {"pretrain_model", "extract_corpus_features", "finetune_heads"}
+    assert not set(planned) & {"pretrain_model", "finetune_heads", *CORPUS_FEATURES}
 
 
 def test_the_style_of_a_figure_reruns_that_figure(study, change):

@@ -1,5 +1,6 @@
 # What the rules share: the checked config, paths and names. Functions stand in inputs.smk.
 import itertools
+import json
 import os
 import re
 import sys
@@ -116,5 +117,6 @@ wildcard_constraints:
     condition="|".join(map(re.escape, CONDITIONS)),
     head="|".join(map(re.escape, HEADS)),
     shard=r"\d{5}",
+    chunk=r"\d{5}",
     swap="|".join(map(re.escape, SWAPS)),
     comparison="|".join(map(re.escape, COMPARISONS)),

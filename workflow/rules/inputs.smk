@@ -45,9 +45,13 @@ def get_permutations(wildcards):
     return [RESULTS / f"permutations/{get_swap_name(strategy, cs, seed)}.npy" for seed in SEEDS]
 
 
-def get_growing(amount):
-    """A resource whose every attempt gets as much again: what was too little is tried with more."""
-    return lambda wildcards, attempt: attempt * amount
+def get_growing(amount, per_million=0):
+    """A resource whose every attempt gets as much again: what was too little is tried with more.
+
+    `per_million` comes on top for each million training pairs of the corpus.
+    """
+    total = amount + round(per_million * config.get("corpus", {}).get("pairs", 0) / 1e6)
+    return lambda wildcards, attempt: attempt * total
 
 
 def get_gpus(wildcards):

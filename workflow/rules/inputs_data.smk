@@ -22,6 +22,40 @@ def get_ledgers():
     return [folder / f"{CORPUS}-{shard:05d}.parquet" for shard in range(len(get_shards()))]
 
 
+def get_chunk_slice(wildcards):
+    """The shards of a chunk, whose image features one job extracts, as a slice of all shards."""
+    count = config["finetune"]["shards_per_job"]
+    return slice(int(wildcards.chunk) * count, (int(wildcards.chunk) + 1) * count)
+
+
+def get_chunk_shards(wildcards):
+    return get_shards()[get_chunk_slice(wildcards)]
+
+
+def get_chunk_ledgers(wildcards):
+    """The ledgers of a chunk's shards; a corpus that is drawn has none."""
+    return [] if CORPUS_KIND == "glyphs" else get_ledgers()[get_chunk_slice(wildcards)]
+
+
+def get_chunk_captions(wildcards):
+    """The caption table, which says what of a chunk is a pair.
+
+    A chunk that has the features of every pair that its shards give needs no more, whatever the
+    table comes to say: more shards, or more pairs of other shards, leave it as it is.
+    """
+    captions = DATA / f"corpora/{CORPUS}/captions.parquet"
+    origin = DATA / f"features/{wildcards.model}/{CORPUS}/images/{wildcards.chunk}.json"
+    is_complete = origin.exists() and json.loads(origin.read_text())["complete"]
+    return ancient(captions) if is_complete else captions
+
+
+def get_image_features():
+    """The image features of all chunks of the corpus."""
+    count = -(-len(get_shards()) // config["finetune"]["shards_per_job"])
+    folder = DATA / f"features/{{model}}/{CORPUS}/images"
+    return [folder / f"{chunk:05d}.npy" for chunk in range(count)]
+
+
 def get_first_row(wildcards):
     """The first row of the list that a shard holds."""
     return int(wildcards.shard) * config["corpus"]["pairs_per_shard"]

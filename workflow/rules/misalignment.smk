@@ -14,7 +14,7 @@ rule find_neighbours:
         "../../envs/arrays.yaml"
     threads: 2
     resources:
-        mem_mb=get_growing(4000),
+        mem_mb=get_growing(4000, 5000),
         runtime=get_growing(60),
     params:
         tfidf=get_sorted(config["misalignment"]["tfidf"]),
@@ -42,7 +42,7 @@ rule swap_captions:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=get_growing(4000),
+        mem_mb=get_growing(4000, 5000),
         runtime=get_growing(60),
     params:
         cs=lambda wildcards: SWAPS[wildcards.swap]["cs"],
@@ -57,20 +57,20 @@ rule swap_captions:
 
 
 # One pass of the frozen towers over every image and every caption; every fine-tune reuses it.
-rule extract_corpus_features:
+rule extract_corpus_images:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
         architecture=DATA / "models/{model}/architecture.json",
-        shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        shards=get_chunk_shards,
+        ledgers=get_chunk_ledgers,
+        captions=get_chunk_captions,
     output:
-        images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
-        texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
-        origin=DATA / f"features/{{model}}/{CORPUS}/origin.json",
+        images=DATA / f"features/{{model}}/{CORPUS}/images/{{chunk}}.npy",
+        origin=DATA / f"features/{{model}}/{CORPUS}/images/{{chunk}}.json",
     log:
-        LOGS / "extract_corpus_features/{model}.log",
+        LOGS / "extract_corpus_images/{model}/{chunk}.log",
     benchmark:
-        BENCHMARKS / "extract_corpus_features/{model}.tsv"
+        BENCHMARKS / "extract_corpus_images/{model}/{chunk}.tsv"
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -79,17 +79,48 @@ rule extract_corpus_features:
         runtime=get_growing(120),
         gpu=get_gpus,
     params:
+        first_shard=lambda wildcards: get_chunk_slice(wildcards).start,
         views=config["finetune"]["views"],
         # a single view is no random crop
         crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],
         device=config["device"],
-        code=get_code_hash("extract_corpus_features.py"),
+        code=get_code_hash("extract_corpus_images.py"),
     message:
-        "Extract {wildcards.model}'s features of the corpus"
+        "Extract {wildcards.model}'s features of the corpus's images, chunk {wildcards.chunk}"
     script:
-        "../scripts/extract_corpus_features.py"
+        "../scripts/extract_corpus_images.py"
+
+
+rule extract_corpus_texts:
+    input:
+        weights=DATA / "models/{model}/weights.safetensors",
+        architecture=DATA / "models/{model}/architecture.json",
+        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+    output:
+        texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
+        origin=DATA / f"features/{{model}}/{CORPUS}/texts.json",
+    log:
+        LOGS / "extract_corpus_texts/{model}.log",
+    benchmark:
+        BENCHMARKS / "extract_corpus_texts/{model}.tsv"
+    conda:
+        "../../envs/towers.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_growing(3000, 5000),
+        runtime=get_growing(120),
+        gpu=get_gpus,
+    params:
+        batch_size=config["evaluation"]["batch_size"],
+        precision=config["evaluation"]["precision"],
+        device=config["device"],
+        code=get_code_hash("extract_corpus_texts.py"),
+    message:
+        "Extract {wildcards.model}'s features of the corpus's captions"
+    script:
+        "../scripts/extract_corpus_texts.py"
 
 
 rule finetune_heads:
@@ -97,7 +128,7 @@ rule finetune_heads:
         head=RESULTS / "heads/{model}/pretrained.safetensors",
         weights=DATA / "models/{model}/weights.safetensors",
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
-        images=DATA / f"features/{{model}}/{CORPUS}/images.npy",
+        images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         permutations=get_permutations,
         validation=get_validation,
@@ -114,13 +145,14 @@ rule finetune_heads:
         "../../envs/towers.yaml"
     threads: 1
     resources:
-        mem_mb=get_growing(4000),
+        mem_mb=get_growing(4000, 12000),
         runtime=get_growing(120),
         gpu=get_gpus,
     params:
         recipes=get_recipes(FINETUNE_KEYS),
         seeds=SEEDS,
         exported_seeds=EXPORTED_SEEDS,
+        shards_per_job=config["finetune"]["shards_per_job"],
         layout=get_layout,
         device=config["device"],
         states=lambda wildcards: str(

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lib.compat import select_device
 from lib.corpus import read_captions
 from lib.exports import write_checkpoints
-from lib.feature_store import read_dataset_features
+from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
 from lib.finetune import Recipe, finetune, retrieval_accuracy, select_pairs, write_log
 from lib.heads import read_heads, write_heads
@@ -28,7 +28,7 @@ states = hold_states(params.states)
 device = select_device(params.device)
 head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
-images, texts = (np.load(path, mmap_mode="r") for path in (source.images, source.texts))
+images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
 # the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
 digests = [params.code, *map(sha256, source)]
