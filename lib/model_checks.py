@@ -20,7 +20,8 @@ def check_models(config: dict, root: Path) -> list[str]:
         if model["kind"] != "projections":
             keep = config.get("pruning", {}).get("keep", [])
             problems += _check_architecture(model, keep, root)
-    return problems + _check_towers(config) + _check_baselines(config["models"])
+    problems += [*_check_towers(config), *_check_baselines(config["models"])]
+    return problems + _check_published(config) + _check_sources(config["models"])
 
 
 def list_model_files(config: dict) -> dict[str, str]:
@@ -121,3 +122,30 @@ def _check_baselines(models: list[dict]) -> list[str]:
         for model in models
         if "baseline" in model and model["baseline"] not in names
     ]
+
+
+def _check_published(config: dict) -> list[str]:
+    """Values are published of datasets that the study has."""
+    names = [dataset["name"] for dataset in config.get("datasets", [])]
+    return [
+        f"published of model {model['name']!r} names {dataset!r}; allowed: the study's datasets "
+        f"({', '.join(names)})."
+        for model in config["models"]
+        for dataset in model.get("published", {})
+        if dataset not in names
+    ]
+
+
+def _check_sources(models: list[dict]) -> list[str]:
+    """One path is one file: it cannot come from two places, or have two hashes."""
+    sources: dict[str, dict] = {}
+    problems = []
+    for model in models:
+        if "checkpoint" in model:
+            source = {key: model.get(key) for key in ("url", "sha256")}
+            if sources.setdefault(model["checkpoint"], source) != source:
+                problems.append(
+                    f"checkpoint of model {model['name']!r} is {model['checkpoint']}, which "
+                    "another model names with another url or sha256; allowed: the same."
+                )
+    return problems

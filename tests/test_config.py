@@ -358,6 +358,10 @@ def test_checkpoints_are_brought_or_fetched(config, root):
         (TAGGED | {"architecture": "RN50"}, r"'c', RN50, cannot be studied: .* attention pool"),
         (TAGGED | {"kind": "clip"}, r"models\[0\]\.kind is 'clip'; allowed: one of 'scratch', 'la"),
         ({"name": "a", "checkpoint": "a.pt"}, r"not valid\. models\[0\] lacks kind\.$"),
+        (
+            LACLIP | {"published": {"mnist": [1, 2]}},
+            r"published of model 'a' names 'mnist'; allowed",
+        ),
         (PROJECTIONS | {"url": "https://a.b"}, r"Unknown key url in models\[0\]; known: check"),
     ],
 )
@@ -365,3 +369,17 @@ def test_bad_models_are_explained(config, root, model, message):
     with pytest.raises(ValueError, match=message) as error:
         check(config | {"models": [model]}, root)
     assert "\n" not in str(error.value)
+
+
+def test_one_checkpoint_is_one_file(config, root):
+    other = FETCHED | {"name": "other", "sha256": DIGEST[::-1]}
+    with pytest.raises(ValueError, match=r"c/b\.pt, which another model names with another url"):
+        check(config | {"models": [FETCHED, other]}, root)
+
+
+@pytest.mark.parametrize("section", ["corpus", "datasets"])
+def test_an_entry_without_a_kind_lacks_it_and_nothing_else(config, root, section):
+    entry = config[section][0] if section == "datasets" else config[section]
+    del entry["kind"]
+    with pytest.raises(ValueError, match=r"not valid\. \S+ lacks kind\.$"):
+        check(config, root)

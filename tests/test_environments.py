@@ -18,8 +18,6 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
-# Imported on ways that a rule does not take: heads, which are safetensors files, need no torch.
-NOT_NEEDED = {"analyze_purity": {"torch"}}
 
 
 def normalise(name):
@@ -89,7 +87,7 @@ def test_a_rules_environment_has_what_its_script_imports(rule):
     environment = re.search(r'conda:\s+"\.\./\.\./(envs/\w+\.yaml)"', RULES[rule])[1]
     pins, _ = read_environment(ROOT / environment)
     needed = list_distributions(reach(ROOT / f"workflow/scripts/{rule}.py"))
-    assert needed - pins.keys() == NOT_NEEDED.get(rule, set())
+    assert needed - pins.keys() == set()
 
 
 def test_everything_imported_is_pinned():

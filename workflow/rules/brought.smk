@@ -2,8 +2,10 @@
 
 
 onstart:
-    if MISSING:
-        raise WorkflowError(explain_missing(MISSING))
+    needed = {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
+    missing = {path: about for path, about in MISSING.items() if path in needed}
+    if missing:
+        raise WorkflowError(explain_missing(missing))
 
 
 rule bring_files:

@@ -23,6 +23,15 @@ def get_models(*kinds):
     return [name for name, model in MODELS.items() if model["kind"] in kinds]
 
 
+def get_model(*keys):
+    """What a job reads of a model's entry: what it is held against, say, makes no other model."""
+    return lambda wildcards: {
+        key: get_sorted(MODELS[wildcards.model][key])
+        for key in keys
+        if key in MODELS[wildcards.model]
+    }
+
+
 def get_architecture(wildcards):
     return find_architecture(MODELS[wildcards.model], workflow.basedir)
 

@@ -47,7 +47,7 @@ rule import_model:
         mem_mb=get_growing(8000),
         runtime=get_growing(30),
     params:
-        model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
+        model=get_model("architecture", "pretrained", "sha256"),
         architecture=get_architecture,
         layout=get_layout,
         code=get_code_hash("import_model.py"),

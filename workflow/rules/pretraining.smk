@@ -24,7 +24,7 @@ rule pretrain_model:
         runtime=get_growing(120),
         gpu=get_gpus,
     params:
-        model=lambda wildcards: get_sorted(MODELS[wildcards.model]),
+        model=get_model("captions", "pretrain", "seed"),
         architecture=get_architecture,
         device=config["device"],
         states=lambda wildcards: str(DATA / f"states/pretrain_model/{wildcards.model}"),

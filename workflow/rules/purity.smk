@@ -26,7 +26,7 @@ rule analyze_purity:
     log:
         LOGS / "analyze_purity/{comparison}.log",
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/purity.yaml"
     threads: 1
     resources:
         mem_mb=1000,
