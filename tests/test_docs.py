@@ -19,6 +19,7 @@ PAGES = [
     "docs/data.md",
     "docs/models.md",
     "docs/cluster.md",
+    "docs/scaling.md",
 ]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes
