@@ -89,6 +89,7 @@ def write_page(links: Path) -> str:
     return template.format(
         date=date.today().isoformat(),
         machine=describe_machine(),
+        load=f"{os.getloadavg()[2]:.0f}",
         captions=f"{len(links.read_text(encoding='utf-8').splitlines()):,}",
         growth=tabulate_growth(costs, growth, slopes),
         stages=tabulate_stages(growth, slopes, single),

@@ -20,7 +20,7 @@ def run_finetune(states: StateFolder) -> list[np.ndarray]:
     """Three epochs of four steps: the last head, the best one, its epoch, and the history."""
     generator = np.random.default_rng(3)
     images, texts = generator.normal(size=(2, 64, 8)).astype(np.float32)
-    pairs = Pairs(images[None], np.arange(64), texts, np.arange(64))
+    pairs = Pairs([images[None]], np.arange(64), texts, np.arange(64))
     head = Head(*generator.normal(size=(2, 8, 4)).astype(np.float32), 2.0)
     recipe = Recipe(epochs=3, batch_size=16, lr=0.1)
 

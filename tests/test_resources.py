@@ -65,7 +65,7 @@ def test_the_summary_names_gpu_hours_only_where_there_are_any(benchmarks):
     rows = summarise_resources(benchmarks, ASKED)
     texts = [{key: "" if value is None else str(value) for key, value in r.items()} for r in rows]
     header, train, *_ = format_resources(texts).splitlines()
-    assert header.endswith("peak MB  asked MB  GPU h")
+    assert header.endswith("peak MB  asked MB  GPU h asked")
     assert train.split() == [
         "train",
         "3",

@@ -1,4 +1,5 @@
 # What the rules share: the checked config, paths and names. Functions stand in inputs.smk.
+import functools
 import itertools
 import json
 import os

@@ -1,6 +1,7 @@
 # Functions that the rules of corpora and datasets take their inputs and parameters from.
 
 
+@functools.cache  # thousands of jobs each ask for theirs
 def get_shards():
     """The shards of the corpus."""
     corpus = config["corpus"]
@@ -16,6 +17,7 @@ def get_datasets(*kinds):
     return [name for name, dataset in DATASETS.items() if dataset["kind"] in kinds]
 
 
+@functools.cache
 def get_ledgers():
     """What came of every row of the corpus's input, shard by shard."""
     folder = DATA / f"corpora/{CORPUS}/ledgers"
