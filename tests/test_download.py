@@ -372,6 +372,16 @@ def test_metadata_is_left_behind(size):
     image = Image.open(io.BytesIO(recode(told, size, 10**6).data))
     assert not {"comment", "exif", "dpi", "icc_profile"} & set(image.info)
 
+        (["max-image-preview: large, noai"], True),
+        (["noindex, max-snippet: -1"], True),
+        (["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], True),
+        (["unavailable_after: Tue, 25 Jun 2030 15:00:00 GMT, noai"], True),
+        (["noai, googlebot: nofollow"], True),
+        (["googlebot: nofollow, max-snippet: 5, noai"], False),
+        (["googlebot: unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], False),
+        (["googlebot: nofollow, test: noai"], True),
+        (["test: nofollow, googlebot: noai"], False),
+        (["googlebot: noai", "noindex"], True),  # an addressee is that of its header
 
 def test_shrinking_lies_nearer_to_lanczos_than_averaging_areas():
     photo = Image.fromarray(load_sample_images().images[0])
@@ -386,6 +396,9 @@ def test_images_are_never_enlarged():
     recoded = recode(encode(draw(size=(50, 40)), "PNG"), SIZE, 10**6)
     assert (recoded.width, recoded.height) == (50, 40)
 
+        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:00 +999999999999999999", None),
+        (f"Thu, 01 Jan 1970 00:00:{'9' * 30} GMT", None),
 
 def test_pixels_are_counted_before_decoding():
     with pytest.raises(ImageError, match="too_many_pixels"):
