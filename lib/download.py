@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib.corpus import Sample, encode_json, iterate_samples, write_shard
+from lib.corpus import Sample, iterate_samples, write_shard
 from lib.fetch import TRANSIENT, Fetched, Limits, fetch, open_session
 from lib.ledger import IMAGE, LEFT_OUT, ROW, read_ledger, write_ledger
 from lib.lists import get_key, read_rows
 from lib.progress import Progress
-from lib.recode import QUALITY, RESAMPLING, ImageError, recode
+from lib.recode import QUALITY, RESAMPLING, recode_pair
 
 LEDGER = pa.schema(
     [
@@ -213,17 +213,9 @@ def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
     """Decode what was fetched: a row of the ledger, and a sample if it is an image."""
     row = _describe(link) | {"http_code": fetched.http_code, "attempts": fetched.attempts}
     if fetched.body is None:
-        return Result(row | _describe_failure(fetched.error), None)
-    digest = hashlib.sha256(fetched.body).hexdigest()
-    row |= {"bytes": len(fetched.body), "sha256": digest}
-    try:
-        image = recode(fetched.body, settings.size, settings.max_pixels)
-    except ImageError as error:
-        return Result(row | _describe_failure(error.reason), None)
-    row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
-    facts = {name: row[name] for name in FACTS}
-    parts = {"jpg": image.data, "txt": link.caption.encode(), "json": encode_json(facts)}
-    return Result(row, Sample(link.key, parts))
+        status = "transient" if fetched.error in TRANSIENT else "failed"
+        return Result(row | {"status": status, "error": fetched.error}, None)
+    return Result(*recode_pair(row, fetched.body, FACTS, settings.size, settings.max_pixels))
 
 
 def _describe(link: Link) -> dict:

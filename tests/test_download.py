@@ -20,7 +20,7 @@ from lib.corpus import iterate_samples
 from lib.download import Link, Result, Settings, download_shard, read_links
 from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
 from lib.ledger import read_ledger
-from lib.recode import ImageError, recode
+from lib.recode import MAX_SIDE, ImageError, recode
 from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
 
 SIZE = 96
@@ -54,6 +54,8 @@ CASES = {
     "/empty.jpg": ("failed", 200, "empty", 1),
     "/page.jpg": ("failed", 200, "not_an_image", 1),
     "/bomb.png": ("failed", 200, "too_many_pixels", 1),
+    "/long.png": ("failed", 200, "too_long", 1),
+    "/script.jpg": ("failed", 200, "not_an_image", 1),
     "/endless": ("failed", 200, "too_large", 1),
     "/huge": ("failed", 200, "too_large", 1),
     "/private?tag=noindex, noai": ("failed", 200, "opted_out", 1),
@@ -396,9 +398,16 @@ def test_images_are_never_enlarged():
     recoded = recode(encode(draw(size=(50, 40)), "PNG"), SIZE, 10**6)
     assert (recoded.width, recoded.height) == (50, 40)
 
-        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
-        ("Thu, 01 Jan 1970 00:00:00 +999999999999999999", None),
-        (f"Thu, 01 Jan 1970 00:00:{'9' * 30} GMT", None),
+
+@pytest.mark.parametrize("side", [MAX_SIDE, MAX_SIDE + 1])
+def test_an_image_is_as_long_as_a_jpeg_can_be(side):
+    content = encode(Image.new("L", (2, side)), "PNG")
+    if side == MAX_SIDE:
+        assert recode(content, SIZE, 10**6).height == side
+    else:
+        with pytest.raises(ImageError, match="too_long"):
+            recode(content, SIZE, 10**6)
+
 
 def test_pixels_are_counted_before_decoding():
     with pytest.raises(ImageError, match="too_many_pixels"):
@@ -420,6 +429,21 @@ def test_both_forms_of_the_list_give_the_same_links(tmp_path):
     lines = [f"x/{n}.jpg,{caption},{rows[n][1]}" for n, caption in enumerate(quoted)]
     table.write_text("\n".join(lines), encoding="utf-8")
     expected = [Link(n, caption, url) for n, (caption, url) in enumerate(rows)]
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 100, 200], [0, 100, 200]),
+        ([0, 200, 255], [0, 200, 255]),
+        ([0, 256, 0x8000], [0, 1, 128]),
+        ([-1, 0xFFFF, 2**31 - 1], [0, 255, 255]),
+    ],
+)
+def test_32_bits_become_eight(values, expected):
+    pixels = np.repeat(np.array(values, np.int32), 16)[None].repeat(16, axis=0)
+    grey = decode(recode(encode(Image.fromarray(pixels), "TIFF"), SIZE, 10**6)).mean(axis=2)
+    assert np.abs(grey[8, 8::16] - expected).max() <= 2
+
+
     assert read_links(tsv, 0, 3) == read_links(table, 0, 3) == expected
     assert read_links(tsv, 1, 1) == expected[1:2]
 
