@@ -23,6 +23,8 @@ from lib.files import atomic_path
 
 SPLITS = ("train", "validation")
 IMAGE_SUFFIXES = ("png", "jpg", "jpeg", "webp")
+# What a file may be, whatever it is called: Pillow would run Ghostscript on an EPS named .jpg.
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 class Sample(NamedTuple):
@@ -138,7 +140,7 @@ def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
             f"expected one of {', '.join(IMAGE_SUFFIXES)}"
         )
     try:
-        with Image.open(io.BytesIO(sample.parts[suffix])) as image:
+        with Image.open(io.BytesIO(sample.parts[suffix]), formats=IMAGE_FORMATS) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(

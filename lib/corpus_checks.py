@@ -1,5 +1,6 @@
 """Checks of the corpus of a configuration, and the files that it asks a user for."""
 
+import ipaddress
 from collections import Counter
 
 from braceexpand import UnbalancedBracesError, braceexpand
@@ -11,6 +12,8 @@ def check_corpus(config: dict) -> list[str]:
     problems = _check_sizes(corpus, config.get("finetune", {}))
     if corpus["kind"] == "shards":
         problems += check_shards(corpus["shards"], "corpus.shards")
+    if corpus["kind"] == "urls":
+        problems += _check_networks(corpus["download"]["allowed_addresses"])
     return problems
 
 
@@ -50,6 +53,23 @@ def check_shards(patterns: list[str], key: str) -> list[str]:
         return [f"{key} is {patterns}: {error}; allowed: braces that are closed."]
     twice = [path for path, count in times.items() if count > 1]
     return [f"{key} has {twice[0]} twice; allowed: each path once."] if twice else []
+
+
+def _check_networks(networks: list[str]) -> list[str]:
+    return [
+        f"corpus.download.allowed_addresses has {network!r}; allowed: networks such as 10.0.0.0/8 "
+        "or fc00::/7, whose bits after the first ones are 0."
+        for network in networks
+        if not _is_network(network)
+    ]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_sizes(corpus: dict, finetune: dict) -> list[str]:

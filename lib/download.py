@@ -2,7 +2,8 @@
 
 A shard is a WebDataset tar (`key.jpg`, `key.txt`, `key.json`) of the URLs that gave an image, in
 the order of the list. Its ledger is a Parquet table with a row for *every* URL. A shard is whole or
-absent; downloading it again asks only for what failed for a reason that may be gone.
+absent; downloading it again asks only for what failed for a reason that may be gone, or that
+another setting takes away.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import collections
 import hashlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Container, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib.corpus import Sample, encode_json, iterate_samples, write_shard
+from lib.corpus import Sample, iterate_samples, write_shard
 from lib.fetch import TRANSIENT, Fetched, Limits, fetch, open_session
 from lib.ledger import IMAGE, LEFT_OUT, ROW, read_ledger, write_ledger
 from lib.lists import get_key, read_rows
 from lib.progress import Progress
-from lib.recode import QUALITY, RESAMPLING, ImageError, recode
+from lib.recode import QUALITY, RESAMPLING, recode_pair
 
 LEDGER = pa.schema(
     [
@@ -36,7 +37,8 @@ LEDGER = pa.schema(
         *IMAGE,
     ]
 )
-FINGERPRINT = b"fingerprint"  # of links and settings, in a ledger's metadata
+# In a ledger's metadata: hashes of what decides what a URL's content becomes, and what is refused.
+FINGERPRINT, REFUSAL = b"fingerprint", b"refusal"
 # What img2dataset's JSON says of a pair too, under the same names.
 FACTS = ("key", "caption", "url", "sha256", "width", "height")
 WINDOW = 1024  # URLs under way or waiting for an earlier one to be written: bounds the memory
@@ -106,9 +108,10 @@ def download_shard(
 
     Links whose key is not among `keys` (by default all are) are left out. If shard and ledger are
     there already, of the same links and made alike, only what failed for a transient reason is
-    asked for again; the rest is taken over.
+    asked for again (all that failed, where settings that may refuse a URL are others now); the rest
+    is taken over.
     """
-    made_of = _get_fingerprint(links, settings)
+    made_of = _get_fingerprints(links, settings)
     settled = read_settled(shard, ledger, made_of)
     kept = iterate_samples([shard]) if settled else iter(())
     chosen = {link.key for link in links if keys is None or link.key in keys}
@@ -137,21 +140,29 @@ def download_shard(
                 yield sample
 
     write_shard(shard, iterate_successes())
-    write_ledger(ledger, rows, LEDGER, {FINGERPRINT: made_of})
+    write_ledger(ledger, rows, LEDGER, made_of)
 
 
-def read_settled(shard: str | Path, ledger: str | Path, made_of: bytes) -> dict[str, dict]:
-    """Rows that an earlier download of the same fingerprint settled, by key.
+def read_settled(
+    shard: str | Path, ledger: str | Path, made_of: Mapping[bytes, bytes]
+) -> dict[str, dict]:
+    """Rows that an earlier download of the same links settled, by key.
+
+    Args:
+        made_of: the ledger's metadata as it would be written now. Of another `FINGERPRINT` nothing
+            is settled, of another `REFUSAL` the successes are.
 
     The shard is written before its ledger, so that what the ledger calls a success is in the shard
     even after a run that was killed between the two.
     """
     if not (Path(shard).is_file() and Path(ledger).is_file()):
         return {}
-    if (pq.read_schema(ledger).metadata or {}).get(FINGERPRINT) != made_of:
+    earlier = pq.read_schema(ledger).metadata or {}
+    if earlier.get(FINGERPRINT) != made_of[FINGERPRINT]:
         return {}
-    rows = read_ledger(ledger)
-    return {row["key"]: row for row in rows if row["status"] in ("success", "failed")}
+    is_alike = earlier.get(REFUSAL) == made_of[REFUSAL]
+    settled = ("success", "failed") if is_alike else ("success",)
+    return {row["key"]: row for row in read_ledger(ledger) if row["status"] in settled}
 
 
 def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Result]:
@@ -189,6 +200,8 @@ async def _fetch_in_order(
     async with open_session(limits) as session:
 
         async def settle(link: Link) -> Result:
+            if not link.caption.strip():  # no pair, whatever the image
+                return make_result(link, Fetched(None, "no_caption", None, 0), settings)
             # one's turn is awaited before the deadline begins to run
             async with hosts[_find_host(link.url)], slots:
                 fetched = await fetch(session, link.url, limits)
@@ -213,17 +226,9 @@ def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
     """Decode what was fetched: a row of the ledger, and a sample if it is an image."""
     row = _describe(link) | {"http_code": fetched.http_code, "attempts": fetched.attempts}
     if fetched.body is None:
-        return Result(row | _describe_failure(fetched.error), None)
-    digest = hashlib.sha256(fetched.body).hexdigest()
-    row |= {"bytes": len(fetched.body), "sha256": digest}
-    try:
-        image = recode(fetched.body, settings.size, settings.max_pixels)
-    except ImageError as error:
-        return Result(row | _describe_failure(error.reason), None)
-    row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
-    facts = {name: row[name] for name in FACTS}
-    parts = {"jpg": image.data, "txt": link.caption.encode(), "json": encode_json(facts)}
-    return Result(row, Sample(link.key, parts))
+        status = "transient" if fetched.error in TRANSIENT else "failed"
+        return Result(row | {"status": status, "error": fetched.error}, None)
+    return Result(*recode_pair(row, fetched.body, FACTS, settings.size, settings.max_pixels))
 
 
 def _describe(link: Link) -> dict:
@@ -231,11 +236,21 @@ def _describe(link: Link) -> dict:
     return {"row": link.row, "key": link.key, "caption": link.caption, "url": link.url}
 
 
-def _get_fingerprint(links: Sequence[Link], settings: Settings) -> bytes:
-    """Hash of all that decides what a URL's content becomes: patience and manners do not."""
-    decisive = [settings.size, settings.max_pixels, settings.limits.max_bytes]
-    decisive += [RESAMPLING.name, QUALITY]
-    return hashlib.sha256(json.dumps([links, decisive]).encode()).hexdigest().encode()
+def _get_fingerprints(links: Sequence[Link], settings: Settings) -> dict[bytes, bytes]:
+    """Hashes of what decides what a URL's content becomes, and whether it is refused for good.
+
+    A success stays one under other limits, so that none of these is part of the first. How patient
+    a download is decides neither: what takes too long is transient.
+    """
+    limits = settings.limits
+    content = [links, settings.size, RESAMPLING.name, QUALITY]
+    refusal = [limits.user_agent, sorted(limits.allowed_addresses), limits.max_redirects]
+    refusal += [limits.max_bytes, settings.max_pixels]
+    return {FINGERPRINT: _hash(content), REFUSAL: _hash(refusal)}
+
+
+def _hash(value: list) -> bytes:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest().encode()
 
 
 def _find_host(url: str) -> str:
@@ -243,7 +258,3 @@ def _find_host(url: str) -> str:
         return urlsplit(url).netloc
     except ValueError:
         return ""
-
-
-def _describe_failure(reason: str) -> dict[str, str]:
-    return {"status": "transient" if reason in TRANSIENT else "failed", "error": reason}

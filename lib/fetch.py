@@ -8,6 +8,7 @@ that say so in `X-Robots-Tag` are left alone.
 import asyncio
 import email.utils
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -23,6 +24,8 @@ from yarl import URL
 TRANSIENT = {"timeout", "connection", "dns_temporary"}
 TRANSIENT |= {f"http_{status}" for status in (408, 425, 429, 500, 502, 503, 504)}
 OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
+VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
+HOUR = re.compile(r"\s\d\d?$")  # what precedes the first colon of a date
 REDIRECTS = {301, 302, 303, 307, 308}
 CHUNK = 1 << 16  # bytes
 # IPv6 addresses in which an IPv4 address of any kind can hide: NAT64 and 6to4.
@@ -151,14 +154,18 @@ def check_address(address: str, allowed: Sequence[str]) -> None:
 def has_opted_out(headers: Sequence[str], user_agent: str) -> bool:
     """Whether `X-Robots-Tag` headers ask not to be used by anyone, or by this user agent.
 
-    A directive may name its addressee: "googlebot: noindex, noai" concerns that one alone.
+    A directive may name its addressee, for itself and for all that follow up to the next one:
+    "googlebot: noindex, noai" concerns that one alone. The colon of "max-snippet: -1" names none,
+    nor do those of a date, which may have a comma too.
     """
     for header in headers:
-        agent, colon, directives = header.rpartition(":")
-        if colon and agent.strip().lower() not in user_agent.lower():
-            continue
-        if OPT_OUT & {directive.strip().lower() for directive in directives.split(",")}:
-            return True
+        is_for_us = True
+        for directive in header.lower().split(","):
+            name, colon, rest = directive.partition(":")
+            if colon and name.strip() not in VALUED and not HOUR.search(name):
+                is_for_us, directive = name.strip() in user_agent.lower(), rest
+            if is_for_us and directive.strip() in OPT_OUT:
+                return True
     return False
 
 
@@ -170,7 +177,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except Exception:  # of a year, a zone or a number that is out of all bounds
         return None
 
 

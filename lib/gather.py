@@ -1,6 +1,5 @@
 """A corpus gathered from a table of image files and captions: shards, and a ledger of every row."""
 
-import hashlib
 import os
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from lib.corpus import Sample, encode_json, write_shard
+from lib.corpus import Sample, write_shard
 from lib.ledger import IMAGE, LEFT_OUT, ROW, write_ledger
 from lib.lists import get_key, read_columns
 from lib.progress import Progress
-from lib.recode import ImageError, recode
+from lib.recode import ImageError, recode_pair
 
 LEDGER = pa.schema([*ROW, pa.field("path", pa.string()), *IMAGE])
 FACTS = ("key", "caption", "path", "sha256", "width", "height")
@@ -84,14 +83,9 @@ def make_pair(
         if not (entry.caption or "").strip():
             raise ImageError("no_caption")
         content = _read_file(Path(root), entry.path)
-        row |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        image = recode(content, size, max_pixels)
     except ImageError as error:
         return row | {"status": "failed", "error": error.reason}, None
-    row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
-    facts = encode_json({name: row[name] for name in FACTS})
-    parts = {"jpg": image.data, "txt": entry.caption.encode(), "json": facts}
-    return row, Sample(row["key"], parts)
+    return recode_pair(row, content, FACTS, size, max_pixels)
 
 
 def _describe(entry: Entry) -> dict:

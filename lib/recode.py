@@ -3,15 +3,19 @@
 What a file is, is seen in its bytes, not believed from its name or the server's word.
 """
 
+import hashlib
 import io
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+from lib.corpus import IMAGE_FORMATS, Sample, encode_json
+
 QUALITY = 95
+MAX_SIDE = 65_500  # pixels, of a JPEG that libjpeg writes
 # Nearly as sharp as bicubic, and closer to it than averaging areas, at two thirds of its time.
 RESAMPLING = Image.Resampling.HAMMING
 ORIENTATION = 0x0112  # the EXIF tag
@@ -36,23 +40,29 @@ class Recoded(NamedTuple):
 def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
     """Decode an image, turn it upright, shrink it and encode it as JPEG.
 
-    Only the first frame of an animation is taken. Transparent parts become white; 16-bit grey
-    becomes 8-bit. Metadata is left behind.
+    Only the first frame of an animation is taken. Transparent parts become white. 16-bit grey
+    becomes 8-bit by its upper bits. 32-bit grey says nowhere how bright white is: values up to 255
+    stay as they are, larger ones are taken for 16-bit grey (and clipped to it). Metadata is left
+    behind.
 
     Args:
         size: the shorter side of the result in pixels; a smaller image stays as it is.
         max_pixels: of the image as it is stored; larger ones are refused before they are decoded.
 
     Raises:
-        ImageError: not_an_image, broken_image or too_many_pixels.
+        ImageError: not_an_image, broken_image, too_many_pixels, or too_long for a JPEG.
     """
+    stream = io.BytesIO()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images and odd metadata
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
                 if image.width * image.height > max_pixels:
                     raise ImageError("too_many_pixels")
                 upright = _shrink(image, size)
+        if max(upright.size) > MAX_SIDE:
+            raise ImageError("too_long")
+        upright.save(stream, "JPEG", quality=QUALITY, comment=b"")  # or the original's is kept
     except UnidentifiedImageError as error:
         raise ImageError("not_an_image") from error
     except Image.DecompressionBombError as error:
@@ -61,9 +71,29 @@ def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
         raise
     except Exception as error:  # a damaged file can raise anything at all in a decoder
         raise ImageError("broken_image") from error
-    stream = io.BytesIO()
-    upright.save(stream, "JPEG", quality=QUALITY, comment=b"")  # or Pillow keeps the original's
     return Recoded(stream.getvalue(), *upright.size)
+
+
+def recode_pair(
+    row: dict, content: bytes, facts: Sequence[str], size: int, max_pixels: int
+) -> tuple[dict, Sample | None]:
+    """Complete a row of a ledger by its image: the row, and its sample if it is a success.
+
+    Args:
+        row: with key, caption, and what else is named in `facts`.
+        content: the file or body as it came.
+        facts: columns of the row that the sample's JSON repeats.
+        size, max_pixels: as `recode` takes them.
+    """
+    row = row | {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    try:
+        image = recode(content, size, max_pixels)
+    except ImageError as error:
+        return row | {"status": "failed", "error": error.reason}, None
+    row |= {"status": "success", "error": "", "width": image.width, "height": image.height}
+    told = encode_json({name: row[name] for name in facts})
+    parts = {"jpg": image.data, "txt": row["caption"].encode(), "json": told}
+    return row, Sample(row["key"], parts)
 
 
 def _shrink(image: Image.Image, size: int) -> Image.Image:
@@ -83,8 +113,11 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel, of which convert() would cut the upper ones
-        return Image.fromarray((np.asarray(image, np.uint32) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode.startswith("I"):  # grey of 16 or 32 bits, whose upper ones convert() would cut
+        grey = np.asarray(image)
+        if image.mode != "I" or grey.max() > 255:
+            grey = grey >> 8
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

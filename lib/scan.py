@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 
-from lib.corpus import IMAGE_SUFFIXES, Sample, iterate_samples
+from lib.corpus import IMAGE_FORMATS, IMAGE_SUFFIXES, Sample, iterate_samples
 from lib.ledger import IMAGE, LEFT_OUT, ROW, write_ledger
 from lib.progress import Progress
 from lib.recode import ImageError
@@ -81,7 +81,7 @@ def measure(content: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images and odd metadata
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
                 size = image.size
                 image.draft(None, (1, 1))
                 image.convert("RGB")

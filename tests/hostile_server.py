@@ -64,6 +64,8 @@ BODIES = {
     "truncated.jpg": JPEG[: len(JPEG) // 2],
     "empty.jpg": b"",
     "bomb.png": make_bomb(),
+    "long.png": encode(draw(size=(70_000, 2)), "PNG"),  # longer than a JPEG can be
+    "script.jpg": encode(draw(), "EPS"),  # a program, which Pillow would have Ghostscript run
     "page.jpg": b"<html><body>Not found</body></html>",
 }
 

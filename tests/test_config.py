@@ -263,6 +263,16 @@ def test_brought_corpora_are_valid_and_name_what_to_bring(config, root, kind):
     [
         ("urls", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
         ("table", {"rows": 1099}, r"corpus\.rows is 1099; allowed: at least .* are 1100"),
+        (
+            "urls",
+            {"download": DOWNLOAD | {"allowed_addresses": ["127.0.0.1", "10.0.0.1/8"]}},
+            r"corpus\.download\.allowed_addresses has '10\.0\.0\.1/8'; allowed: networks such as",
+        ),
+        (
+            "urls",
+            {"download": DOWNLOAD | {"allowed_addresses": ["localhost"]}},
+            r"allowed_addresses has 'localhost'; allowed",
+        ),
         ("table", {"table": "t.xlsx"}, r"corpus\.table is 't\.xlsx'; allowed: text that matches"),
         ("shards", {"shards": ["a/{00..01.tar"]}, r"shards is .*; allowed: braces that are closed"),
         (

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from lib.corpus import (
     CaptionTable,
     Sample,
+    decode_image,
     encode_json,
     iterate_images,
     iterate_samples,
@@ -224,6 +225,16 @@ def test_a_broken_image_is_an_error_that_names_it(tmp_path, suffix, content):
     assert next(images)[0] == "pair-000"
     with pytest.raises(ValueError, match=rf"0.tar: broken.{suffix} cannot be decoded as an image"):
         next(images)
+
+
+def test_a_program_is_no_image(monkeypatch):
+    """Pillow would have Ghostscript run an EPS, whatever its name is."""
+    run = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args: run.append(args))
+    sample = Sample("a", {"jpg": encode_image(make_pixels(0), "EPS")})
+    with pytest.raises(ValueError, match=r"0.tar: a.jpg cannot .*: cannot identify image file"):
+        decode_image(sample, "0.tar")
+    assert not run
 
 
 def test_a_sample_without_an_image_is_an_error(tmp_path):

@@ -20,7 +20,7 @@ from lib.corpus import iterate_samples
 from lib.download import Link, Result, Settings, download_shard, read_links
 from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
 from lib.ledger import read_ledger
-from lib.recode import ImageError, recode
+from lib.recode import MAX_SIDE, ImageError, recode
 from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
 
 SIZE = 96
@@ -54,6 +54,8 @@ CASES = {
     "/empty.jpg": ("failed", 200, "empty", 1),
     "/page.jpg": ("failed", 200, "not_an_image", 1),
     "/bomb.png": ("failed", 200, "too_many_pixels", 1),
+    "/long.png": ("failed", 200, "too_long", 1),
+    "/script.jpg": ("failed", 200, "not_an_image", 1),
     "/endless": ("failed", 200, "too_large", 1),
     "/huge": ("failed", 200, "too_large", 1),
     "/private?tag=noindex, noai": ("failed", 200, "opted_out", 1),
@@ -173,6 +175,54 @@ def test_a_second_download_asks_only_for_what_may_have_passed(tmp_path):
         server.asked.clear()
         download_shard(links[:2], shard, ledger, SETTINGS)  # other links: nothing is taken over
         assert set(server.asked) == {"/good.jpg", "/status"}
+
+
+PATIENCE = {"attempts": 2, "deadline": 4.0, "connections": 2}  # refuses nothing for good
+
+
+@pytest.mark.parametrize(
+    ("path", "refusal", "change", "outcome"),
+    [
+        ("http://127.0.0.2:9/a", {}, {"allowed_addresses": ["127.0.0.0/8"]}, "connection"),
+        ("/moved?to=/good.jpg", {"max_redirects": 0}, {"max_redirects": 1}, ""),
+        ("/private?tag=test: noai", {}, {"user_agent": "another"}, ""),
+        ("/good.jpg", {"max_bytes": len(JPEG) - 1}, {"max_bytes": len(JPEG)}, ""),
+        ("/good.jpg", {"max_pixels": WIDTH * HEIGHT - 1}, {"max_pixels": WIDTH * HEIGHT}, ""),
+        ("/good.jpg", {"max_bytes": len(JPEG) - 1}, PATIENCE, None),
+    ],
+)
+def test_what_a_setting_refused_is_asked_for_again(tmp_path, path, refusal, change, outcome):
+    """Once that setting is another; what came before stays."""
+
+    def make_settings(max_pixels=10**6, **limits):
+        return Settings(Limits(**LIMITS | limits), size=SIZE, max_pixels=max_pixels)
+
+    shard, ledger = tmp_path / "0.tar", tmp_path / "0.parquet"
+    with serve() as server:
+        links = make_links(server, ["/dot.png", path])
+        download_shard(links, shard, ledger, make_settings(**refusal))
+        before, [sample] = read_ledger(ledger), iterate_samples([shard])
+        assert [row["status"] for row in before] == ["success", "failed"]
+        server.asked.clear()
+        download_shard(links, shard, ledger, make_settings(**refusal | change))
+    after, samples = read_ledger(ledger), list(iterate_samples([shard]))
+    assert "/dot.png" not in server.asked
+    assert (after[0], samples[0]) == (before[0], sample)
+    assert after[1]["error"] == (before[1]["error"] if outcome is None else outcome)
+    assert len(samples) == (2 if outcome == "" else 1)
+    if outcome is None:
+        assert not server.asked
+
+
+def test_an_image_without_a_caption_is_not_asked_for(tmp_path):
+    with serve() as server:
+        links = make_links(server, ["/good.png", "/good.jpg"])
+        links[1] = links[1]._replace(caption=" \u00a0")
+        download_shard(links, tmp_path / "0.tar", tmp_path / "0.parquet", SETTINGS)
+        assert set(server.asked) == {"/good.png"}
+    row = read_ledger(tmp_path / "0.parquet")[1]
+    assert (row["status"], row["error"], row["attempts"]) == ("failed", "no_caption", 0)
+    assert [sample.key for sample in iterate_samples([tmp_path / "0.tar"])] == [links[0].key]
 
 
 def test_what_no_key_names_is_not_asked_for_and_can_be_later(tmp_path):
@@ -322,6 +372,16 @@ def test_a_network_can_be_allowed():
         (["googlebot: noindex, noai"], False),
         (["test: noimageindex"], True),
         (["nofollow"], False),
+        (["max-image-preview: large, noai"], True),
+        (["noindex, max-snippet: -1"], True),
+        (["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], True),
+        (["unavailable_after: Tue, 25 Jun 2030 15:00:00 GMT, noai"], True),
+        (["noai, googlebot: nofollow"], True),
+        (["googlebot: nofollow, max-snippet: 5, noai"], False),
+        (["googlebot: unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], False),
+        (["googlebot: nofollow, test: noai"], True),
+        (["test: nofollow, googlebot: noai"], False),
+        (["googlebot: noai", "noindex"], True),  # an addressee is that of its header
     ],
 )
 def test_opting_out(headers, expected):
@@ -336,6 +396,9 @@ def test_opting_out(headers, expected):
         ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
         ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
         ("soon", None),
+        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:00 +999999999999999999", None),
+        (f"Thu, 01 Jan 1970 00:00:{'9' * 30} GMT", None),
     ],
 )
 def test_retry_after(value, expected):
@@ -357,6 +420,21 @@ def test_sixteen_bits_become_eight():
     gradient = decode(recode(BODIES["deep.png"], HEIGHT, 10**6)).mean(axis=(1, 2))
     assert gradient[0] < 3
     assert gradient[-1] > 252
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 100, 200], [0, 100, 200]),
+        ([0, 200, 255], [0, 200, 255]),
+        ([0, 256, 0x8000], [0, 1, 128]),
+        ([-1, 0xFFFF, 2**31 - 1], [0, 255, 255]),
+    ],
+)
+def test_32_bits_become_eight(values, expected):
+    pixels = np.repeat(np.array(values, np.int32), 16)[None].repeat(16, axis=0)
+    grey = decode(recode(encode(Image.fromarray(pixels), "TIFF"), SIZE, 10**6)).mean(axis=2)
+    assert np.abs(grey[8, 8::16] - expected).max() <= 2
 
 
 def test_transparent_parts_become_white():
@@ -385,6 +463,16 @@ def test_shrinking_lies_nearer_to_lanczos_than_averaging_areas():
 def test_images_are_never_enlarged():
     recoded = recode(encode(draw(size=(50, 40)), "PNG"), SIZE, 10**6)
     assert (recoded.width, recoded.height) == (50, 40)
+
+
+@pytest.mark.parametrize("side", [MAX_SIDE, MAX_SIDE + 1])
+def test_an_image_is_as_long_as_a_jpeg_can_be(side):
+    content = encode(Image.new("L", (2, side)), "PNG")
+    if side == MAX_SIDE:
+        assert recode(content, SIZE, 10**6).height == side
+    else:
+        with pytest.raises(ImageError, match="too_long"):
+            recode(content, SIZE, 10**6)
 
 
 def test_pixels_are_counted_before_decoding():

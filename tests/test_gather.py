@@ -27,6 +27,8 @@ CASES = [
     ("page.jpg", "a cat", "not_an_image"),
     ("truncated.jpg", "a cat", "broken_image"),
     ("bomb.png", "a cat", "too_many_pixels"),
+    ("long.png", "a cat", "too_long"),
+    ("script.jpg", "a cat", "not_an_image"),
     ("good.jpg", " ", "no_caption"),
     ("good.jpg", None, "no_caption"),
     ("", "a cat", "unreadable_file"),
@@ -78,7 +80,7 @@ def test_the_shard_holds_what_a_download_would_have_made(tmp_path, images):
 def test_rows_that_no_key_names_are_left_out(tmp_path, images):
     samples, rows = gather(tmp_path, images, {"0000000101", "0000000102"})
     assert [sample.key for sample in samples] == ["0000000101"]
-    assert [row["status"] for row in rows] == ["left_out", "success", "failed"] + ["left_out"] * 10
+    assert [row["status"] for row in rows] == ["left_out", "success", "failed"] + ["left_out"] * 12
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path, images):

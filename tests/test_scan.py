@@ -30,6 +30,7 @@ CASES = {
     "latin": ({"jpg": JPEG, "txt": "grün".encode("latin-1")}, None, "no_caption"),
     "words": (TEXT, CAPTION, "no_image"),
     "page": ({"jpg": BODIES["page.jpg"]} | TEXT, CAPTION, "not_an_image"),
+    "script": ({"jpg": BODIES["script.jpg"]} | TEXT, CAPTION, "not_an_image"),
     "empty": ({"jpg": b""} | TEXT, CAPTION, "not_an_image"),
     "cut": ({"jpg": BODIES["truncated.jpg"]} | TEXT, CAPTION, "broken_image"),
     "bomb": ({"png": BODIES["bomb.png"]} | TEXT, CAPTION, "too_many_pixels"),
