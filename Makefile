@@ -8,7 +8,7 @@ REQUIREMENTS := envs/requirements.txt
 DEV_REQUIREMENTS := envs/requirements-dev.txt
 SLURM_REQUIREMENTS := envs/requirements-slurm.txt
 
-.PHONY: run test test-embedded test-slurm lint format setup setup-dev setup-slurm clean
+.PHONY: run test test-embedded test-slurm test-slow lint format setup setup-dev setup-slurm clean
 
 run: setup
 	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
@@ -16,7 +16,11 @@ run: setup
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 
 test: setup-dev lint
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm and not slow"
+
+# Minutes more: what `make test` shows of single processes, shown of whole workflows.
+test-slow: setup-dev
+	$(BIN)/pytest -m slow
 
 test-embedded: setup-dev
 	$(BIN)/pytest -m embedded

@@ -62,6 +62,7 @@ def terminate_job(folder, rule):
     return (folder / "run.log").read_text()
 
 
+@pytest.mark.slow
 def test_jobs_that_are_told_to_end_go_on_in_the_next_run(project):
     (project / "slow").touch()
     for rule, job in STOPPED.items():
