@@ -52,6 +52,10 @@ PartitionName=gpu Nodes=n[1-2]
 """
 
 
+class PackagesError(RuntimeError):
+    """Debian's packages cannot be had here: there is no network, or no archive that has them."""
+
+
 def find_obstacle() -> str | None:
     """Why no SLURM can be set up here, None if nothing is in the way."""
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
@@ -67,7 +71,11 @@ def find_obstacle() -> str | None:
 
 @contextlib.contextmanager
 def run_cluster() -> Iterator[None]:
-    """Install SLURM, start it, and afterwards take all of it away again."""
+    """Install SLURM, start it, and afterwards take all of it away again.
+
+    Raises:
+        PackagesError: it cannot be installed.
+    """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_install())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-")))
@@ -118,7 +126,11 @@ def _install() -> Iterator[None]:
         return
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     before = _list_packages()
-    run(*apt, "update")
+    try:
+        run(*apt, "update")
+        run(*apt, "install", "--download-only", "--no-install-recommends", *PACKAGES)
+    except RuntimeError as error:
+        raise PackagesError(f"SLURM cannot be installed: {error}") from error
     try:
         run(*apt, "install", "--no-install-recommends", *PACKAGES)
         yield

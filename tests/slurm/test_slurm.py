@@ -4,6 +4,7 @@ The study runs once through `profiles/slurm` and, at the same time, once without
 GPUs (`device: auto`) and computes on the CPU, which is all that the nodes have.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,14 @@ import pytest
 import yaml
 
 from tests.project import ROOT, copy_project
-from tests.slurm.cluster import find_obstacle, list_jobs, run, run_cluster, wait_until
+from tests.slurm.cluster import (
+    PackagesError,
+    find_obstacle,
+    list_jobs,
+    run,
+    run_cluster,
+    wait_until,
+)
 from tests.test_rules import RULES
 
 pytestmark = pytest.mark.slurm
@@ -85,7 +93,11 @@ def cluster():
     obstacle = find_obstacle()
     if obstacle:
         pytest.skip(obstacle)
-    with run_cluster():
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(run_cluster())
+        except PackagesError as error:
+            pytest.skip(str(error))
         yield
 
 
