@@ -127,13 +127,18 @@ def select_samples(
         yield found
 
 
+def find_image(sample: Sample) -> str | None:
+    """The suffix under which a sample has its image; None if it has none."""
+    return next((suffix for suffix in IMAGE_SUFFIXES if suffix in sample.parts), None)
+
+
 def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
     """The image of a sample, converted to RGB; `shard` is named in errors.
 
     Raises:
         ValueError: there is no image, or it cannot be decoded.
     """
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if suffix in sample.parts), None)
+    suffix = find_image(sample)
     if suffix is None:
         raise ValueError(
             f"{shard}: sample {sample.key} has no image; found {sorted(sample.parts)}, "

@@ -6,7 +6,8 @@ What a file is, is seen in its bytes, not believed from its name or the server's
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -53,16 +54,24 @@ def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
         ImageError: not_an_image, broken_image, too_many_pixels, or too_long for a JPEG.
     """
     stream = io.BytesIO()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large images and odd metadata
-            with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-                if image.width * image.height > max_pixels:
-                    raise ImageError("too_many_pixels")
-                upright = _shrink(image, size)
+    with reasons_told():
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise ImageError("too_many_pixels")
+            upright = _shrink(image, size)
         if max(upright.size) > MAX_SIDE:
             raise ImageError("too_long")
         upright.save(stream, "JPEG", quality=QUALITY, comment=b"")  # or the original's is kept
+    return Recoded(stream.getvalue(), *upright.size)
+
+
+@contextmanager
+def reasons_told() -> Iterator[None]:
+    """Whatever goes wrong with an image in a block is raised as an ImageError, with its reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large images and odd metadata
+            yield
     except UnidentifiedImageError as error:
         raise ImageError("not_an_image") from error
     except Image.DecompressionBombError as error:
@@ -71,7 +80,6 @@ def recode(data: bytes, size: int, max_pixels: int) -> Recoded:
         raise
     except Exception as error:  # a damaged file can raise anything at all in a decoder
         raise ImageError("broken_image") from error
-    return Recoded(stream.getvalue(), *upright.size)
 
 
 def recode_pair(

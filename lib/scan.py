@@ -6,17 +6,16 @@ They are used where they lie. A caption is the sample's `txt`, or else `caption`
 import hashlib
 import io
 import json
-import warnings
 from collections.abc import Container
 from pathlib import Path
 
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from lib.corpus import IMAGE_FORMATS, IMAGE_SUFFIXES, Sample, iterate_samples
+from lib.corpus import IMAGE_FORMATS, Sample, find_image, iterate_samples
 from lib.ledger import IMAGE, LEFT_OUT, ROW, write_ledger
 from lib.progress import Progress
-from lib.recode import ImageError
+from lib.recode import ImageError, reasons_told
 
 LEDGER = pa.schema([*ROW, *IMAGE])
 
@@ -56,7 +55,7 @@ def read_caption(sample: Sample) -> str | None:
 
 def examine(sample: Sample, caption: str | None) -> dict:
     """What a ledger says of a sample: whether it is a pair, and its image."""
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if suffix in sample.parts), None)
+    suffix = find_image(sample)
     if suffix is None:
         return {"status": "failed", "error": "no_image"}
     content = sample.parts[suffix]
@@ -78,17 +77,8 @@ def measure(content: bytes) -> tuple[int, int]:
     Raises:
         ImageError: not_an_image, broken_image or too_many_pixels.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large images and odd metadata
-            with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
-                size = image.size
-                image.draft(None, (1, 1))
-                image.convert("RGB")
-                return size
-    except UnidentifiedImageError as error:
-        raise ImageError("not_an_image") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError("too_many_pixels") from error
-    except Exception as error:  # a damaged file can raise anything at all in a decoder
-        raise ImageError("broken_image") from error
+    with reasons_told(), Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
+        size = image.size
+        image.draft(None, (1, 1))
+        image.convert("RGB")
+        return size

@@ -62,7 +62,8 @@ def get_targets():
 
 def get_judged(wildcards):
     """What the claims are judged on: the tables and outcomes of the experiments there are."""
-    tables = {path.stem: path for path in get_tables() if path.stem not in ("claims", "captions")}
+    judged = ("pruning", "misalignment", "misalignment_accuracy", "sensitivity")
+    tables = {path.stem: path for path in get_tables() if path.stem in judged}
     outcomes = expand(
         RESULTS / "evaluations/{model}/pretrained/{dataset}.npz", model=MODELS, dataset=TESTED
     )
