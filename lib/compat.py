@@ -8,11 +8,12 @@ this module before torchvision, timm or open_clip.
 
 import functools
 import importlib.util
+import os
 from pathlib import Path
 
 import torch
 
-from lib.gpus import HeldGpu, hold_gpu, lock_folder
+from lib.gpus import HeldGpu, hold_gpus, lock_folder
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -40,31 +41,57 @@ def _declare_missing_operators() -> torch.library.Library | None:
 torchvision_library = _declare_missing_operators()
 
 
-def select_device(name: str) -> torch.device:
+def select_device(name: str, index: int | None = None) -> torch.device:
     """The device that the config's `device` means: "auto" takes a GPU where there is one.
 
     A GPU is this process's own until it ends (`lib.gpus`): the call waits while all are taken. On
     it, deterministic algorithms are asked for: the same seeds give the same weights there.
 
+    Args:
+        index: of a GPU that is held for this process already, among the visible ones.
+
     Raises:
         ValueError: "cuda" without a GPU that PyTorch can use, or an unknown name.
     """
+    if not _wants_gpu(name):
+        return torch.device("cpu")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = torch.device("cuda", _hold(1)[0].index if index is None else index)
+    torch.cuda.set_device(device)
+    return device
+
+
+def hold_visible_gpus(name: str, count: int) -> list[str]:
+    """Hold GPUs for this process and the program that it becomes: their CUDA_VISIBLE_DEVICES.
+
+    Returns:
+        Nothing where the config's `device` means the CPU.
+
+    Raises:
+        ValueError: as `select_device`, or there are fewer GPUs.
+    """
+    if not _wants_gpu(name):
+        return []
+    gpus = _hold(count)
+    for gpu in gpus:
+        os.set_inheritable(gpu.lock.fileno(), True)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else list(map(str, range(torch.cuda.device_count())))
+    return [names[gpu.index] for gpu in gpus]
+
+
+def _wants_gpu(name: str) -> bool:
     if name not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device is {name!r}, expected 'auto', 'cpu' or 'cuda'")
     has_gpu = torch.cuda.is_available()
     if name == "cuda" and not has_gpu:
         raise ValueError("device is 'cuda', but PyTorch finds no GPU here; use 'auto' or 'cpu'")
-    if name == "cpu" or not has_gpu:
-        return torch.device("cpu")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    device = torch.device("cuda", _hold_visible_gpu().index)
-    torch.cuda.set_device(device)
-    return device
+    return name != "cpu" and has_gpu
 
 
-@functools.cache  # once a process: a second call would wait for the lock of the first
-def _hold_visible_gpu() -> HeldGpu:
-    """One of the GPUs that CUDA_VISIBLE_DEVICES lets this process see."""
-    count = torch.cuda.device_count()
-    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
-    return hold_gpu(uuids, lock_folder())
+@functools.cache  # once a process: a second call would wait for the locks of the first
+def _hold(count: int) -> list[HeldGpu]:
+    """Some of the GPUs that CUDA_VISIBLE_DEVICES lets this process see."""
+    visible = range(torch.cuda.device_count())
+    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in visible]
+    return hold_gpus(uuids, lock_folder(), count)

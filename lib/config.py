@@ -133,7 +133,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
     """What spans several keys, section by section; a section that is absent is not checked."""
     problems = [*_check_names(config), *check_models(config, root)]
     if "corpus" in config:
-        problems += check_corpus(config) + _check_batches(config)
+        problems += check_corpus(config) + _check_batches(config) + _check_parts(config)
     if "datasets" in config:
         problems += check_datasets(config, read_registry(root)) + _check_precision(config)
     if "misalignment" in config:
@@ -217,14 +217,33 @@ def _check_precision(config: dict) -> list[str]:
 
 def _check_batches(config: dict) -> list[str]:
     pairs = config["corpus"]["pairs"]
-    batches = {}
-    if "finetune" in config:
-        batches["finetune.batch_size"] = config["finetune"]["batch_size"]
-    for model in config["models"]:
-        if model["kind"] == "scratch":
-            batches[f"batch_size of model {model['name']!r}"] = model["pretrain"]["batch_size"]
     return [
         f"{key} is {size}; allowed: at most corpus.pairs, which is {pairs}."
+        for batches in _list_batches(config).values()
         for key, size in batches.items()
         if size > pairs
     ]
+
+
+def _check_parts(config: dict) -> list[str]:
+    """The processes that train together divide every batch evenly."""
+    batches = _list_batches(config)
+    return [
+        f"{key} is {size}; allowed: a multiple of gpus.{stage}, which is {count}."
+        for stage, count in config.get("gpus", {}).items()
+        for key, size in batches[stage].items()
+        if size % count
+    ]
+
+
+def _list_batches(config: dict) -> dict[str, dict[str, int]]:
+    """Batch sizes of the stages that train, by the key that sets them."""
+    pretrain = {
+        f"batch_size of model {model['name']!r}": model["pretrain"]["batch_size"]
+        for model in config["models"]
+        if model["kind"] == "scratch"
+    }
+    finetune = {}
+    if "finetune" in config:
+        finetune["finetune.batch_size"] = config["finetune"]["batch_size"]
+    return {"pretrain": pretrain, "finetune": finetune}

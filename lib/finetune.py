@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lib.distributed import ALONE, Group
 from lib.feature_store import gather_rows
 from lib.files import atomic_path
 from lib.heads import Head
@@ -89,11 +90,13 @@ def finetune(
     seed: int,
     device: torch.device | str = "cpu",
     state: StateFile | None = None,
+    group: Group = ALONE,
 ) -> Finetuned:
     """Train a copy of `head` with the contrastive loss; the best epoch is that of highest `score`.
 
     Epoch e sees view e modulo the number of views, so that `views` equal to the epochs draws a
-    fresh crop of each image in every epoch.
+    fresh crop of each image in every epoch. Several processes give the head of one, to rounding:
+    each takes its part of every batch.
 
     Args:
         score: accuracy of a head on data that are kept for this choice: held-out pairs, or a
@@ -109,7 +112,7 @@ def finetune(
     steps = count // recipe.batch_size
     if steps == 0:
         raise ValueError(f"{count} training pairs are fewer than one batch of {recipe.batch_size}")
-    training = _Training(head, recipe, device)
+    training = _Training(head, recipe, device, group)
     state = state or NoState()
     state.load(training)
     rates = learning_rates(recipe, steps)
@@ -120,7 +123,8 @@ def finetune(
         images = train.view(epoch % train.views).to(device)
         batches = epoch_order(count, epoch, seed).to(device).split(recipe.batch_size)
         for step in range(len(training.losses), steps):
-            training.step(images[batches[step]], texts[batches[step]], rates[epoch * steps + step])
+            rows = group.part(batches[step])
+            training.step(images[rows], texts[rows], rates[epoch * steps + step])
             progress.advance(1, f"loss {training.losses[-1]:.3f}")
             state.keep(training)
         training.end_epoch(rates[(epoch + 1) * steps - 1], score)
@@ -200,15 +204,31 @@ def write_log(path: str | Path, history: list[dict]) -> None:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in history))
 
 
+class _Embed(torch.nn.Module):
+    """Embeddings of features: what is trained, as the module that several processes replicate."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.image_projection = torch.nn.Parameter(torch.tensor(head.image_projection))
+        self.text_projection = torch.nn.Parameter(torch.tensor(head.text_projection))
+
+    def forward(
+        self, images: torch.Tensor, texts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return images @ self.image_projection, texts @ self.text_projection
+
+
 class _Training:
     """A head's projections while they are trained (see `lib.resume.Training`)."""
 
-    def __init__(self, head: Head, recipe: Recipe, device: torch.device | str) -> None:
+    def __init__(
+        self, head: Head, recipe: Recipe, device: torch.device | str, group: Group
+    ) -> None:
         self.logit_scale = head.logit_scale
-        self.projections = [
-            torch.tensor(weight, device=device, requires_grad=True)
-            for weight in (head.image_projection, head.text_projection)
-        ]
+        self.group = group
+        self.embed = _Embed(head).to(device)
+        self.replica = group.replicate(self.embed)
+        self.projections = [self.embed.image_projection, self.embed.text_projection]
         self.optimiser = torch.optim.AdamW(
             self.projections,
             lr=recipe.lr,
@@ -223,11 +243,10 @@ class _Training:
         self.losses: list[float] = []
 
     def step(self, images: torch.Tensor, texts: torch.Tensor, lr: float) -> None:
-        """One step on a batch of features."""
+        """One step on the features of this process's part of a batch."""
         self.optimiser.param_groups[0]["lr"] = lr
-        loss = contrastive_loss(
-            images @ self.projections[0], texts @ self.projections[1], self.logit_scale
-        )
+        embeddings = map(self.group.gather, self.replica(images, texts))
+        loss = contrastive_loss(*embeddings, self.logit_scale)
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(

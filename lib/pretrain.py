@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from lib.corpus import CaptionTable, load_pixels, read_captions
+from lib.distributed import ALONE, Group
 from lib.models import build_model, get_tokenizer, open_clip
 from lib.progress import Progress
 from lib.resume import StateFile, StateFolder, make_fingerprint
@@ -113,12 +114,15 @@ def pretrain(
     device: torch.device,
     states: StateFolder,
     code: str = "",
+    group: Group = ALONE,
 ) -> tuple[open_clip.CLIP, list[dict[str, float]]]:
     """Train a model and record its history.
 
-    The same seed, number of threads and kind of machine give the same weights.
+    The same seed, number of threads and kind of machine give the same weights. Several processes
+    give those of one, to rounding.
 
     Args:
+        settings: `batch_size` is that of all processes together.
         states: where the state is saved after each epoch, every minute between, and when training
             is told to stop. A run that finds one of the same settings, data and code goes on from
             there, to the same weights; any other is ignored.
@@ -129,7 +133,8 @@ def pretrain(
         over its steps), and `validation_loss` and `validation_recall` (see `validate`).
 
     Raises:
-        ValueError: fewer training pairs than a batch.
+        ValueError: fewer training pairs than a batch, or batch statistics that processes on the CPU
+            cannot share.
         FloatingPointError: the loss is not finite.
         SystemExit: training was told to stop; its state is saved.
     """
@@ -139,9 +144,10 @@ def pretrain(
             "choose a smaller batch_size or a larger corpus"
         )
     model = build_model(architecture, settings.seed)
-    model = model.to(device, memory_format=torch.channels_last)
-    torch.manual_seed(settings.seed)  # of dropout, where the architecture has any
-    training = _Training(model, build_optimizer(model, settings), device)
+    model = group.prepare(model.to(device, memory_format=torch.channels_last))
+    # Of dropout, where the architecture has any: processes that train together draw the same.
+    torch.manual_seed(settings.seed)
+    training = _Training(model, build_optimizer(model, settings), device, group)
     state = StateFile(
         states, "model", _get_fingerprint(architecture, [train, validation], settings, code)
     )
@@ -224,8 +230,30 @@ class _Training:
     model: open_clip.CLIP
     optimizer: torch.optim.Optimizer
     device: torch.device
+    group: Group
     history: list[dict[str, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.criterion = open_clip.ClipLoss()
+        self.replica = self.group.replicate(self.model)
+
+    def step(self, pixels: torch.Tensor, tokens: torch.Tensor, lr: float) -> None:
+        """One step on this process's part of a batch, with the loss of the whole batch."""
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = lr
+        images, texts, scale = self.replica(pixels, tokens)
+        loss = self.criterion(self.group.gather(images), self.group.gather(texts), scale)
+        value = loss.item()
+        if not math.isfinite(value):
+            place = f"epoch {len(self.history) + 1}, step {len(self.losses) + 1}"
+            raise FloatingPointError(f"loss is {value} in {place}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+        self.losses.append(value)
 
     def state_dict(self) -> dict[str, Any]:
         random = {"cpu": torch.get_rng_state()}
@@ -261,29 +289,18 @@ def _train_epoch(
 
     The pairs left over after the last whole batch are left out of this epoch.
     """
-    model, optimizer = training.model.train(), training.optimizer
-    criterion = open_clip.ClipLoss()
+    training.model.train()
     rng = np.random.default_rng([settings.seed, epoch])
     order = torch.from_numpy(rng.permutation(len(pairs)))
     sources = torch.from_numpy(rng.integers(len(pairs.tokens), size=len(pairs)))
     steps = len(pairs) // settings.batch_size
     batches = order.split(settings.batch_size)[:steps]
     for step in range(len(training.losses), steps):
-        rows = batches[step]
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(epoch * steps + step, steps, settings)
-        tokens = pairs.tokens[sources[rows], rows].to(normalise.mean.device)
-        loss = criterion(*model(normalise(pairs.pixels[rows]), tokens))
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"loss is {value} in epoch {epoch + 1}, step {step + 1}")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
-        training.losses.append(value)
-        progress.advance(len(rows), f"epoch {epoch + 1}, loss {value:.3f}")
+        rows = training.group.part(batches[step])
+        tokens = pairs.tokens[sources[rows], rows].to(training.device)
+        lr = learning_rate(epoch * steps + step, steps, settings)
+        training.step(normalise(pairs.pixels[rows]), tokens, lr)
+        progress.advance(settings.batch_size, f"epoch {epoch + 1}, loss {training.losses[-1]:.3f}")
         state.keep(training)
 
 

@@ -1,6 +1,7 @@
 """Logs of long work: where it stands, how fast it goes, how long it will take."""
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,10 +10,16 @@ logger = logging.getLogger(__name__)
 
 
 def start_log(path: str | Path) -> None:
-    """Send log records, and the traceback of whatever ends the process, to `path` and to stderr."""
-    handlers = [logging.FileHandler(path, mode="w"), logging.StreamHandler()]
+    """Send log records, and the traceback of whatever ends the process, to `path` and to stderr.
+
+    Of several processes of one job (torchrun numbers them), the first reports; the others add what
+    goes wrong in them.
+    """
+    rank = os.environ.get("RANK")
+    handlers = [logging.FileHandler(path, mode="a" if rank else "w"), logging.StreamHandler()]
+    level = logging.INFO if rank in (None, "0") else logging.ERROR
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers, force=True
+        level=level, format="%(asctime)s %(message)s", handlers=handlers, force=True
     )
     logging.captureWarnings(True)
     sys.excepthook = lambda *error: logger.critical("%s", error[1], exc_info=error)

@@ -5,6 +5,9 @@ ends, however it ends. On SIGTERM, which SLURM sends to a job that it preempts o
 time, training finishes its step, saves its state and ends the process; after a `kill -9` it goes on
 from the last state that was saved by itself. A state is everything that later steps depend on, so
 the weights at the end are those of training that was never stopped.
+
+Of several processes that train together the first alone locks the folder and saves; all of them
+read, and end after the same step.
 """
 
 import hashlib
@@ -21,6 +24,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from lib.distributed import ALONE, Group
 from lib.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -54,26 +58,38 @@ class StateFolder:
         folder: made if it does not exist. Half-written states of a killed process are removed.
         wait: seconds to wait for the lock. A job that is started again may find that the process
             before it is still ending: SLURM gives it 30 seconds (KillWait) unless told otherwise.
+        group: the processes that train together.
 
     Attributes:
-        is_stopping: whether training shall end after its step.
+        is_stopping: whether this process was told that training shall end after its step.
 
     Raises:
         TimeoutError: another process held the lock all the time; the message names it.
         OSError: the file system has no such locks.
     """
 
-    def __init__(self, folder: str | Path, wait: float = 60.0) -> None:
+    def __init__(self, folder: str | Path, wait: float = 60.0, group: Group = ALONE) -> None:
         self.path = Path(folder)
+        self.group = group
         self.is_stopping = False
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(self.path / "lock", wait)
-        for partial in self.path.glob(".*.partial*"):
-            partial.unlink()
+        if self.is_written_here:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(self.path / "lock", wait)
+            for partial in self.path.glob(".*.partial*"):
+                partial.unlink()
+
+    @property
+    def is_written_here(self) -> bool:
+        """Whether this process is the one that saves."""
+        return self.group.rank == 0
 
     def stop(self, *_: object) -> None:
         """Have training end after its step; a handler of signals."""
         self.is_stopping = True
+
+    def shall_stop(self) -> bool:
+        """Whether training shall end here: all shall if one of the group was told so."""
+        return self.group.any(self.is_stopping)
 
     def clear(self) -> None:
         """Remove the states: what was made of them is written."""
@@ -130,8 +146,7 @@ class StateFile:
 
     def keep(self, training: Training) -> None:
         """After a step: save if training shall end, or if the last state is `INTERVAL` old."""
-        if self.folder.is_stopping or time.monotonic() >= self._due:
-            self.save(training)
+        self._save(training, is_due=time.monotonic() >= self._due)
 
     def save(self, training: Training) -> None:
         """Save the state.
@@ -139,22 +154,32 @@ class StateFile:
         Raises:
             SystemExit: the state is saved and training shall end; with the status `TERMINATED`.
         """
+        self._save(training, is_due=True)
+
+    def _save(self, training: Training, is_due: bool) -> None:
+        shall_stop = self.folder.shall_stop()
+        if (is_due or shall_stop) and self.folder.is_written_here:
+            self._write(training)
+        if shall_stop:
+            place = _describe_place(training)
+            logger.warning("told to stop: ends after %s, to go on from there", place)
+            raise SystemExit(TERMINATED)
+
+    def _write(self, training: Training) -> None:
         started = time.monotonic()
         content = {"fingerprint": self.fingerprint, "training": training.state_dict()}
         with atomic_path(self.path) as temporary:
             torch.save(content, temporary)
         ended = time.monotonic()
         self._due = ended + max(INTERVAL, (ended - started) / MAX_SHARE)
-        place = _describe_place(training)
-        logger.info("saved the state after %s in %.2f s", place, ended - started)
-        if self.folder.is_stopping:
-            logger.warning("told to stop: ends after %s, to go on from there", place)
-            raise SystemExit(TERMINATED)
+        logger.info(
+            "saved the state after %s in %.2f s", _describe_place(training), ended - started
+        )
 
 
-def hold_states(folder: str | Path) -> StateFolder:
+def hold_states(folder: str | Path, group: Group = ALONE) -> StateFolder:
     """The folder of this process's states: locked until it ends, and told to stop by SIGTERM."""
-    states = StateFolder(folder)
+    states = StateFolder(folder, group=group)
     signal.signal(signal.SIGTERM, states.stop)
     logger.info("states are kept in %s; SIGTERM ends training after its step", states.path)
     return states

@@ -1,4 +1,4 @@
-"""Two short trainings that tests stop; `KIND FOLDER` runs one in a process of its own, slowly."""
+"""Two short trainings that tests stop; `KIND FOLDER COUNT` runs one slowly, in COUNT processes."""
 
 import sys
 import time
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import lib.resume
+from lib.distributed import start_processes
 from lib.finetune import Pairs, Recipe, finetune
 from lib.heads import Head
 from lib.progress import Progress
@@ -27,7 +28,8 @@ def run_finetune(states: StateFolder) -> list[np.ndarray]:
     def score(tuned: Head) -> float:
         return float(np.abs(tuned.image_projection).sum())
 
-    result = finetune(head, pairs, score, recipe, 0, "cpu", StateFile(states, "main_seed0", ""))
+    state = StateFile(states, "main_seed0", "")
+    result = finetune(head, pairs, score, recipe, 0, "cpu", state, states.group)
     values = [list(record.values()) for record in result.history]
     return [*result.head, *result.best_head, np.array(result.best_epoch), np.array(values)]
 
@@ -44,7 +46,7 @@ def run_pretraining(states: StateFolder) -> list[np.ndarray]:
     train, validation = (Pairs(pixels[rows], tokens[:, rows]) for rows in (slice(32), slice(8)))
     settings = Settings(3, 8, 2e-3, 1, 0.1, ("raw", "rewrites"), 0)
     model, history = pretrain(
-        architecture, train, validation, settings, torch.device("cpu"), states
+        architecture, train, validation, settings, torch.device("cpu"), states, group=states.group
     )
     values = [list(record.values()) for record in history]
     return [*(weight.numpy() for weight in model.state_dict().values()), np.array(values)]
@@ -55,13 +57,15 @@ KINDS = {"finetune": run_finetune, "pretraining": run_pretraining}
 
 def report_step(progress: Progress, amount: int, note: str = "") -> None:
     """In place of a line now and then: one after every step, and time to stop the process."""
-    print(note, flush=True)
+    if group.rank == 0:
+        print(note, flush=True)
     time.sleep(0.3)
 
 
 if __name__ == "__main__":
-    kind, folder = sys.argv[1:]
+    kind, folder, count = sys.argv[1:]
     torch.set_num_threads(1)
+    _, group = start_processes(int(count), "cpu")
     Progress.advance = report_step
     lib.resume.INTERVAL, lib.resume.MAX_SHARE = 0.0, float("inf")  # a state after every step
-    KINDS[kind](hold_states(folder))
+    KINDS[kind](hold_states(folder, group))

@@ -77,6 +77,18 @@ def test_studies_of_the_project_are_valid(root, name):
         (["evaluation", "precision"], "half", r"precision is 'half'; .* 'float32', 'bfloat16'"),
         (["evaluation", "max_samples"], 30, r"max_samples is 30; allowed: at least 36"),
         (["corpus", "kind"], "coco", r"corpus\.kind is 'coco'; allowed: one of 'glyphs'"),
+        (
+            ["gpus"],
+            {"pretrain": 3},
+            r"model 'clip' is 256; .* a multiple of gpus\.pretrain, which is 3",
+        ),
+        (
+            ["gpus"],
+            {"finetune": 7},
+            r"finetune\.batch_size is 256; .* of gpus\.finetune, which is 7",
+        ),
+        (["gpus"], {"finetune": 0}, r"gpus\.finetune is 0; allowed: a number of at least 1"),
+        (["gpus"], 2, r"gpus is 2; allowed: object"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
     ],
 )

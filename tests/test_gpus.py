@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from lib import compat
-from lib.gpus import hold_gpu
+from lib.gpus import hold_gpus
 
 ROOT = Path(__file__).parents[1]
 # A job: takes a GPU, says which, and does something with it that fails if another job is there.
 JOB = """
 import logging, sys, time
-from lib.gpus import hold_gpu
+from lib.gpus import hold_gpus
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-gpu = hold_gpu([f"gpu{n}" for n in range(int(sys.argv[1]))], sys.argv[2], interval=0.01)
+gpu = hold_gpus([f"gpu{n}" for n in range(int(sys.argv[1]))], sys.argv[2], interval=0.01)[0]
 print(gpu.index, flush=True)
 """
 SHORT = """
@@ -42,17 +42,17 @@ def start(script, count, folder):
 
 def test_the_first_free_gpu_is_taken(tmp_path):
     names = ["a", "b", "c"]
-    first, second, third = (hold_gpu(names, tmp_path / "locks") for _ in range(3))
+    first, second, third = (hold_gpus(names, tmp_path / "locks")[0] for _ in range(3))
     assert [gpu.index for gpu in (first, second, third)] == [0, 1, 2]
     second.lock.close()
     first.lock.close()
-    assert hold_gpu(names, tmp_path / "locks").index == 0
+    assert hold_gpus(names, tmp_path / "locks")[0].index == 0
 
 
 def test_a_gpu_has_one_lock_under_whatever_position(tmp_path):
     """Two jobs that see different GPUs (CUDA_VISIBLE_DEVICES) agree on what they share."""
-    held = hold_gpu(["b"], tmp_path)
-    other = hold_gpu(["b", "c"], tmp_path)
+    (held,) = hold_gpus(["b"], tmp_path)
+    (other,) = hold_gpus(["b", "c"], tmp_path)
     assert (held.index, other.index) == (0, 1)
 
 
@@ -70,7 +70,7 @@ def test_a_killed_job_frees_its_gpu_for_one_that_waits(tmp_path):
     try:
         assert holder.stdout.readline() == "0\n"
         waiting = start(JOB, 1, tmp_path)
-        assert "waits: other jobs hold all 1 GPUs" in waiting.stderr.readline()
+        assert "waits for 1 of 1 GPUs: other jobs hold them" in waiting.stderr.readline()
         assert waiting.poll() is None
         holder.kill()
         assert waiting.communicate(timeout=30)[0] == "0\n"
@@ -80,9 +80,26 @@ def test_a_killed_job_frees_its_gpu_for_one_that_waits(tmp_path):
             job.communicate()
 
 
-def test_no_gpu_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="no GPU is visible"):
-        hold_gpu([], tmp_path)
+def test_a_job_that_waits_for_several_holds_none(tmp_path):
+    """Or two of them could wait for each other for ever."""
+    (one,) = hold_gpus(["gpu0", "gpu1"], tmp_path)
+    waiting = start(JOB.replace("interval", "count=2, interval"), 2, tmp_path)
+    try:
+        assert "waits for 2 of 2 GPUs: other jobs hold them" in waiting.stderr.readline()
+        (other,) = hold_gpus(["gpu1"], tmp_path)  # at once: it is free
+        other.lock.close()
+        one.lock.close()
+        assert waiting.communicate(timeout=30)[0] == "0\n"
+    finally:
+        waiting.kill()
+        waiting.communicate()
+
+
+@pytest.mark.parametrize(("names", "count"), [([], 1), (["a"], 2)])
+def test_too_few_gpus_are_an_error(tmp_path, names, count):
+    expected = f"{len(names)} GPUs are visible, expected at least {count}"
+    with pytest.raises(ValueError, match=expected):
+        hold_gpus(names, tmp_path, count)
 
 
 @pytest.fixture
@@ -95,19 +112,37 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "get_device_properties", properties.__getitem__)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr(compat, "lock_folder", lambda: tmp_path)
-    compat._hold_visible_gpu.cache_clear()
+    compat._hold.cache_clear()
     yield chosen
-    compat._hold_visible_gpu.cache_clear()
+    compat._hold.cache_clear()
     torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
 def test_a_process_keeps_the_gpu_that_it_was_given(machine, tmp_path, name):
-    other = hold_gpu(["uuid-0"], tmp_path)
+    (other,) = hold_gpus(["uuid-0"], tmp_path)
     devices = [compat.select_device(name), compat.select_device(name)]
     assert devices == machine == [torch.device("cuda", 1)] * 2
     other.lock.close()
-    assert hold_gpu(["uuid-1", "uuid-0"], tmp_path).index == 1
+    assert hold_gpus(["uuid-1", "uuid-0"], tmp_path)[0].index == 1
+
+
+@pytest.mark.parametrize(("visible", "names"), [(None, ["1", "2"]), ("5,7,8", ["7", "8"])])
+def test_processes_that_train_together_hold_a_gpu_each(
+    machine, tmp_path, monkeypatch, visible, names
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    uuids = [types.SimpleNamespace(uuid=f"uuid-{n}") for n in range(3)]
+    monkeypatch.setattr(torch.cuda, "get_device_properties", uuids.__getitem__)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible) if visible else monkeypatch.delenv(
+        "CUDA_VISIBLE_DEVICES", raising=False
+    )
+    (other,) = hold_gpus(["uuid-0"], tmp_path)
+    assert compat.hold_visible_gpus("auto", 2) == names
+    other.lock.close()
+    assert hold_gpus(["uuid-1", "uuid-0", "uuid-2"], tmp_path)[0].index == 1
+    assert compat.hold_visible_gpus("cpu", 2) == []
+    assert compat.select_device("auto", 1) == torch.device("cuda", 1)
 
 
 def test_the_cpu_takes_no_gpu(machine, tmp_path):

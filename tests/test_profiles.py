@@ -18,9 +18,9 @@ ROW = re.compile(r"^\| `(\w+)` \|.*?\| (\d+) \| (\d+) \| (\d+) \| (yes|-) \|", r
 
 
 def read_resources(rule):
-    """Threads, MB and minutes of a rule's first attempt, and whether it may ask for a GPU."""
+    """Threads, MB and minutes of one process's first attempt, and whether it may ask for a GPU."""
     text = RULES[rule]
-    threads = re.search(r"threads: (\d+)", text)[1]
+    threads = re.search(r"threads: (\d+|get_processes)", text)[1].replace("get_processes", "1")
     amounts = [
         re.search(rf"{name}=(?:get_growing\()?(\d+)", text)[1] for name in ("mem_mb", "runtime")
     ]

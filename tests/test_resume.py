@@ -1,6 +1,7 @@
 """Stopped training, by signals too, against the same training that nothing stops."""
 
 import logging
+import os
 import pickle
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -58,10 +60,18 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(one, other)
 
 
-def start_training(kind, folder):
-    """A process that trains; it prints a line after every step."""
-    command = [sys.executable, "-m", "tests.stopped_training", kind, str(folder)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def start_training(kind, folder, count=1):
+    """A process that trains, or starts several that do; one line is printed after every step."""
+    command = [sys.executable, "tests/stopped_training.py", kind, str(folder), str(count)]
+    environment = os.environ | {"PYTHONPATH": "."}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 # --- Stopped and gone on --------------------------------------------------------------------------
@@ -83,6 +93,29 @@ def test_a_stopped_process_is_followed_by_one_that_ends_the_same(
     assert len(rest) < STEPS - 5
     assert_same(KINDS[kind](states), whole[kind])
     assert "going on after epoch " in caplog.text
+
+
+@pytest.mark.parametrize("told", ["launcher", "launcher killed", "one", "first killed"])
+def test_processes_that_train_together_end_together(tmp_path, whole, caplog, told):
+    """And what they saved, one process goes on from: to the same head, to rounding."""
+    launcher = start_training("finetune", tmp_path, count=2)
+    assert all(launcher.stdout.readline() for _ in range(5))
+    workers = sorted(
+        psutil.Process(launcher.pid).children(), key=lambda worker: int(worker.environ()["RANK"])
+    )
+    {
+        "launcher": launcher.terminate,
+        "launcher killed": launcher.kill,
+        "one": workers[1].terminate,
+        "first killed": workers[0].kill,
+    }[told]()
+    _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode != 0, errors
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+    resumed = run_finetune(StateFolder(tmp_path))
+    assert "going on after epoch " in caplog.text
+    for one, other in zip(resumed, whole["finetune"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
 def test_a_finetune_that_is_stopped_at_every_step_ends_the_same(tmp_path, whole):

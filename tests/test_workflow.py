@@ -334,7 +334,7 @@ def test_the_style_of_a_figure_reruns_that_figure(study, change):
 
 
 def test_cores_profiles_and_resources_rerun_nothing(study, change):
-    change("workflow/rules/pretraining.smk", "get_growing(3000)", "get_growing(3001)")
+    change("workflow/rules/pretraining.smk", "get_growing(3000, ", "get_growing(3001, ")
     shutil.copytree(study / "profiles/default", study / "profiles/other", dirs_exist_ok=True)
     change("profiles/other/config.yaml", "show-failed-logs: true", "show-failed-logs: false")
     assert plan(study, "--cores", "1", "--workflow-profile", "profiles/other") == {}

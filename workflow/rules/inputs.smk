@@ -54,18 +54,29 @@ def get_permutations(wildcards):
     return [RESULTS / f"permutations/{get_swap_name(strategy, cs, seed)}.npy" for seed in SEEDS]
 
 
-def get_growing(amount, per_million=0):
+def get_processes(stage):
+    """Processes of one job of `pretrain` or `finetune`: one for each GPU that it trains on."""
+    return config.get("gpus", {}).get(stage, 1)
+
+
+def get_growing(amount, per_million=0, stage=None):
     """A resource whose every attempt gets as much again: what was too little is tried with more.
 
-    `per_million` comes on top for each million training pairs of the corpus.
+    `per_million` comes on top for each million training pairs of the corpus; every process of
+    `stage` gets that much.
     """
     total = amount + round(per_million * config.get("corpus", {}).get("pairs", 0) / 1e6)
-    return lambda wildcards, attempt: attempt * total
+    return lambda wildcards, attempt: attempt * total * get_processes(stage)
 
 
 def get_gpus(wildcards):
     """GPUs that a job which profits from one asks for."""
     return 0 if config["device"] == "cpu" else 1
+
+
+def get_gpus_of(stage):
+    """GPUs that one job of a stage asks for."""
+    return lambda wildcards: get_gpus(wildcards) * get_processes(stage)
 
 
 def get_asked(wildcards, resources):

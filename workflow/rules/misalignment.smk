@@ -143,11 +143,12 @@ rule finetune_heads:
         BENCHMARKS / "finetune_heads/{model}/{condition}.tsv"
     conda:
         "../../envs/towers.yaml"
-    threads: 1
+    threads: get_processes("finetune")
     resources:
-        mem_mb=get_growing(4000, 12000),
+        mem_mb=get_growing(4000, 12000, stage="finetune"),
         runtime=get_growing(120),
-        gpu=get_gpus,
+        gpu=get_gpus_of("finetune"),
+        processes=get_processes("finetune"),
     params:
         recipes=get_recipes(FINETUNE_KEYS),
         seeds=SEEDS,

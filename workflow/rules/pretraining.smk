@@ -18,11 +18,12 @@ rule pretrain_model:
         model=get_pattern(get_models("scratch")),
     conda:
         "../../envs/towers.yaml"
-    threads: 1
+    threads: get_processes("pretrain")
     resources:
-        mem_mb=get_growing(3000),
+        mem_mb=get_growing(3000, stage="pretrain"),
         runtime=get_growing(120),
-        gpu=get_gpus,
+        gpu=get_gpus_of("pretrain"),
+        processes=get_processes("pretrain"),
     params:
         model=get_model("captions", "pretrain", "seed"),
         architecture=get_architecture,

@@ -1,7 +1,7 @@
 """Makes the heads of all seeds, by the study's recipe and its variations, of cached features.
 
-All epochs' losses and validation accuracies go to log.txt. Whole checkpoints of the exported seeds
-are the pretrained weights with the new head, under the names of where the model comes from.
+Whole checkpoints of the exported seeds are the pretrained weights with the new head, under the
+names of where the model comes from.
 """
 
 import itertools
@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 from safetensors.torch import load_file
 
-from lib.compat import select_device
 from lib.corpus import read_captions
+from lib.distributed import start_processes
 from lib.exports import write_checkpoints
 from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
@@ -24,25 +24,26 @@ from lib.zeroshot import zero_shot_accuracy
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
-states = hold_states(params.states)
-device = select_device(params.device)
+device, group = start_processes(snakemake.resources.processes, params.device)
+states = hold_states(params.states, group)
 head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
 # the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
 digests = [params.code, *map(sha256, source)]
+tune = partial(finetune, head, device=device, group=group)
 results = {}
 for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     permutation = np.load(path) if path else np.arange(len(table.keys))
     select = partial(select_pairs, images, texts, table.captions, permutation)
     train, held_out = (select(table.rows(split)) for split in ("train", "validation"))
-    score = partial(zero_shot_accuracy, dataset)
-    if dataset is None:
-        score = partial(retrieval_accuracy, held_out)
+    judged = (zero_shot_accuracy, dataset) if dataset else (retrieval_accuracy, held_out)
+    score = partial(*judged)
     for name, values in params.recipes.items():
         state = StateFile(states, f"{name}_seed{seed}", make_fingerprint([digests, values, seed]))
-        results[name, seed] = finetune(head, train, score, Recipe(**values), seed, device, state)
+        results[name, seed] = tune(train, score, Recipe(**values), seed, state=state)
+group.dismiss_others()
 
 main = {seed: result for (name, seed), result in results.items() if name == "main"}
 variations = {f"{name}/{seed}": r.head for (name, seed), r in results.items() if name != "main"}

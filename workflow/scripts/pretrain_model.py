@@ -3,7 +3,7 @@
 import json
 
 from lib.architectures import write_architecture
-from lib.compat import select_device
+from lib.distributed import start_processes
 from lib.files import atomic_path
 from lib.heads import write_heads
 from lib.models import complete_architecture, save_model, split_head
@@ -14,7 +14,8 @@ from lib.resume import hold_states
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
-states = hold_states(params.states)
+device, group = start_processes(snakemake.resources.processes, params.device)
+states = hold_states(params.states, group)
 settings = Settings(
     **params.model["pretrain"],
     captions=tuple(params.model["captions"]),
@@ -23,10 +24,10 @@ settings = Settings(
 train, validation = load_pairs(
     source.shards, source.captions, params.architecture, settings.captions
 )
-device = select_device(params.device)
 model, history = pretrain(
-    params.architecture, train, validation, settings, device, states, params.code
+    params.architecture, train, validation, settings, device, states, params.code, group
 )
+group.dismiss_others()
 architecture = complete_architecture(params.architecture)
 metadata = describe_origin(params.code, architecture=architecture)
 write_architecture(output.architecture, architecture)
