@@ -50,6 +50,8 @@ if "misalignment" in config:
     include: "workflow/rules/misalignment.smk"
     include: "workflow/rules/misalignment_tables.smk"
     include: "workflow/rules/misalignment_figures.smk"
+    include: "workflow/rules/remedies.smk"
+    include: "workflow/rules/remedies_shown.smk"
 
 
 rule all:

@@ -141,6 +141,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
             *_check_misalignment(config),
             *_check_ranges(config),
             *_check_validation(config),
+            *_check_remedy(config),
         ]
     return problems
 
@@ -203,6 +204,25 @@ def _check_validation(config: dict) -> list[str]:
     if names == [name]:
         return [f"finetune.validation is {name!r}, the only dataset; a study needs one to test on."]
     return []
+
+
+def _check_remedy(config: dict) -> list[str]:
+    """Remedies are tried where captions are swapped, and have proposals to choose from."""
+    if "remedy" not in config:
+        return []
+    remedy, swapped = config["remedy"], config["misalignment"]["cs"]
+    problems = [
+        f"remedy.cs has {cs}; allowed: values of misalignment.cs, which are {swapped}."
+        for cs in remedy.get("cs", [])
+        if cs not in swapped
+    ]
+    clean = round(remedy["clean_share"] * config["corpus"]["pairs"])
+    if remedy["neighbours"] >= clean:
+        problems.append(
+            f"remedy.neighbours is {remedy['neighbours']}; allowed: fewer than the {clean} clean "
+            "pairs (remedy.clean_share of corpus.pairs)."
+        )
+    return problems
 
 
 def _check_precision(config: dict) -> list[str]:

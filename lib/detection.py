@@ -10,6 +10,13 @@ import numpy as np
 
 EDGES = np.linspace(-1, 1, 201)  # of the histograms of cosines
 BINS = 10  # of the calibration
+SCORES = (
+    "swapped_share",
+    "roc_auc",
+    "average_precision",
+    "calibration_error",
+    "brier_skill",
+)
 
 
 def pair_cosines(images: np.ndarray, texts: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -190,9 +190,11 @@ def select_pairs(
     Args:
         images: chunks of (views, n, image width), as `Pairs` has them.
         texts: (n, text width); captions: n texts.
-        permutation: (n,) row i shows the caption of row permutation[i].
+        permutation: (n,) row i shows the caption of row permutation[i]; a negative one leaves the
+            pair out.
         rows: the rows to select.
     """
+    rows = rows[permutation[rows] >= 0]
     shown = permutation[rows]
     _, text_ids = np.unique(np.asarray(captions, dtype=object)[shown], return_inverse=True)
     return Pairs(images, rows, texts[shown], text_ids)

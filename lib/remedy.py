@@ -8,12 +8,88 @@ baseline, Gadre et al., 2023). Either way what is shown is rows of one caption t
 encoded anew.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lib.detection import pair_cosines
 
 DROPPED = -1  # in place of the row of a caption: the pair is left out
 _BLOCK = 1024  # images whose similarities to the clean ones are in memory at a time
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which remedies are tried, and how.
+
+    Attributes:
+        clean_share: of the pairs that are known to be aligned.
+        neighbours: similar clean images whose captions are proposed for an image.
+        harm: largest share of the clean pairs' own captions that the rule may replace.
+        drop: shares of the pairs that plain filtering leaves out, a remedy each.
+    """
+
+    clean_share: float
+    neighbours: int
+    harm: float
+    drop: tuple[float, ...] = ()
+
+
+def apply_remedies(
+    images: np.ndarray,
+    texts: np.ndarray,
+    shown: np.ndarray,
+    is_swapped: np.ndarray,
+    settings: Settings,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """What each remedy shows in place of `shown`: "filtered", "dropped10" (10%), and so on.
+
+    Args:
+        images, texts: (n, dim) unit embeddings; texts[i] is the caption of pair i itself.
+        shown: (n,) rows of captions.
+        is_swapped: (n,) whether the caption shown is another one; of this, the clean subset alone
+            is known to a remedy.
+        seed: of the clean subset.
+
+    Returns:
+        (n,) rows of captions by remedy, `DROPPED` where a pair is left out.
+
+    Raises:
+        ValueError: too few pairs are clean.
+    """
+    clean = choose_clean(~is_swapped, settings.clean_share, seed)
+    proposed = propose(images, texts, clean, settings.neighbours)
+    margin = choose_margin(images, texts, clean, proposed, settings.harm)
+    filtered = replace(images, texts, shown, proposed, margin)
+    filtered[clean] = shown[clean]  # known to be right
+    cosines = pair_cosines(images, texts, shown)
+    dropped = {f"dropped{100 * s:g}": drop_lowest(cosines, shown, s) for s in settings.drop}
+    return {"filtered": filtered} | dropped
+
+
+def describe_remedy(
+    texts: np.ndarray, shown: np.ndarray, remedied: np.ndarray, is_swapped: np.ndarray
+) -> dict[str, float]:
+    """How a remedy changed what is shown.
+
+    Args:
+        texts: (n, dim) unit embeddings of the pairs' own captions.
+        shown, remedied: (n,) rows of captions without and with the remedy.
+        is_swapped: (n,) whether the caption shown is another one; both kinds must occur.
+
+    Returns:
+        changed_swapped and changed_aligned, shares of the swapped and of the aligned pairs whose
+        caption is replaced or left out; and caption_agreement, the mean cosine of the captions
+        shown in the end with the images' own ones, over the pairs that are left.
+    """
+    is_changed, is_kept = remedied != shown, remedied != DROPPED
+    own, final = texts[is_kept], texts[remedied[is_kept]]
+    return {
+        "changed_swapped": float(is_changed[is_swapped].mean()),
+        "changed_aligned": float(is_changed[~is_swapped].mean()),
+        "caption_agreement": float(np.einsum("ij,ij->i", own, final).mean()),
+    }
 
 
 def choose_clean(is_aligned: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -89,6 +89,9 @@ def test_studies_of_the_project_are_valid(root, name):
         ),
         (["gpus"], {"finetune": 0}, r"gpus\.finetune is 0; allowed: a number of at least 1"),
         (["gpus"], 2, r"gpus is 2; allowed: object"),
+        (["remedy", "cs"], [0.2], r"remedy\.cs has 0\.2; allowed: values of misalignment\.cs"),
+        (["remedy", "neighbours"], 1200, r"neighbours is 1200; .* fewer than the 1200 clean pairs"),
+        (["remedy", "drop"], [1.0], r"remedy\.drop\[0\] is 1\.0; allowed"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
     ],
 )
@@ -206,7 +209,9 @@ def test_a_missing_key_is_named(config, root):
         check(config, root)
 
 
-@pytest.mark.parametrize("experiments", [["pruning"], ["misalignment", "finetune", "seeds"]])
+@pytest.mark.parametrize(
+    "experiments", [["pruning"], ["misalignment", "finetune", "remedy", "seeds"]]
+)
 def test_experiments_can_be_left_out(config, root, experiments):
     for section in experiments:
         del config[section]

@@ -14,14 +14,17 @@ from matplotlib.text import Text
 from PIL import Image
 from sklearn.decomposition import PCA
 
+from lib.detection import score_detector
 from lib.figure_accuracy import draw_accuracy
 from lib.figure_comparison import draw_comparison
+from lib.figure_detection import draw_detection
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
 from lib.figure_projections import draw_projection_histograms, draw_projection_means
 from lib.figure_pruning import draw_pruning
 from lib.figure_purity import draw_purity
+from lib.figure_remedies import draw_remedies
 from lib.figure_sensitivity import draw_sensitivity
 from lib.figures import BLACK, model_styles, save_figure
 from lib.heads import Head
@@ -94,9 +97,12 @@ class Study:
     def purity(self):
         return draw_purity(self.misalignment())
 
-    def accuracy(self):
+    def accuracies(self):
         table, values = self.curves("dataset", self.datasets)
-        return draw_accuracy(table.assign(accuracy=values, silhouette=values - 0.3))
+        return table.assign(accuracy=values, silhouette=values - 0.3)
+
+    def accuracy(self):
+        return draw_accuracy(self.accuracies())
 
     def sensitivity(self):
         parts = []
@@ -104,6 +110,28 @@ class Study:
             table = self.misalignment().assign(recipe=recipe, lr=10.0 ** -(number + 2), epochs=10)
             parts.append(table[table["strategy"] != "pretrained"])
         return draw_sensitivity(pd.concat(parts))
+
+    def detection(self):
+        scores = {}
+        for model, strategy, cs, seed in self.heads():
+            if strategy in self.strategies:
+                is_swapped = np.arange(200) < 200 * cs
+                cosines = self.random.normal(0.4 - 0.2 * is_swapped, 0.1)
+                score = score_detector(cosines, is_swapped, seed)
+                swap = {"strategy": strategy, "cs": cs, "seed": seed}
+                scores.setdefault(model, []).append(swap | score)
+        return draw_detection(scores)
+
+    def remedies(self):
+        """Of the first model."""
+        chosen = [self.misalignment(), self.accuracies()]
+        raw, raw_accuracy = (table[table["model"] == self.models[0]] for table in chosen)
+        swapped = [table[table["cs"] > 0] for table in (raw, raw_accuracy)]
+        remedied, remedied_accuracy = (
+            pd.concat([table.assign(remedy=remedy) for remedy in ("filtered", "dropped12.5")])
+            for table in swapped
+        )
+        return draw_remedies(raw, raw_accuracy, remedied, remedied_accuracy)
 
     def histograms(self):
         heads = (head for head in self.heads() if head[0] == self.models[0])
@@ -153,6 +181,7 @@ class Study:
 NAMES = (
     "accuracy",
     "comparison",
+    "detection",
     "embeddings",
     "gallery",
     "histograms",
@@ -160,6 +189,7 @@ NAMES = (
     "projection_means",
     "pruning",
     "purity",
+    "remedies",
     "sensitivity",
 )
 MINIMAL = Study(["clip"], ["digits"], ["similar"], [0.3], [0], ["main"])
@@ -245,6 +275,7 @@ def test_names_and_captions_are_shown_literally(name):
         "accuracy": [*ODD.models, *ODD.datasets, "$h"],
         "embeddings": [*ODD.models, *ODD.datasets],
         "pruning": ODD.models,
+        "remedies": ["$h"],
         "projection_means": ODD.models,
         "projection_histograms": ODD.models,
     }

@@ -235,3 +235,12 @@ def test_exported_checkpoint_loads_back_into_open_clip(tmp_path, tiny_architectu
     expected = features.numpy() @ head.image_projection
     np.testing.assert_allclose(model.visual.head(features).detach(), expected, atol=1e-4)
     np.testing.assert_array_equal(model.text_projection.detach(), head.text_projection)
+
+
+def test_pairs_that_are_left_out_are_not_trained_on():
+    features = np.arange(12, dtype=np.float32).reshape(6, 2)
+    permutation = np.array([1, 0, -1, 3, -1, 5])
+    pairs = select_pairs([features[None]], features, list("abcdef"), permutation, np.arange(5))
+    assert pairs.rows.tolist() == [0, 1, 3]
+    assert pairs.texts.tolist() == features[[1, 0, 3]].tolist()
+    assert pairs.view(0).tolist() == features[[0, 1, 3]].tolist()

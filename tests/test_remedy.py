@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 import lib.remedy
-from lib.remedy import DROPPED, choose_clean, choose_margin, drop_lowest, propose, replace
+from lib.remedy import (
+    DROPPED,
+    Settings,
+    apply_remedies,
+    choose_clean,
+    choose_margin,
+    describe_remedy,
+    drop_lowest,
+    propose,
+    replace,
+)
 
 
 @pytest.fixture
@@ -98,3 +108,52 @@ def test_the_pairs_of_lowest_cosine_are_left_out(share, dropped):
     assert (kept[~is_dropped] == shown[~is_dropped]).all()
     if 0 < dropped < 60:
         assert cosines[is_dropped].max() < cosines[~is_dropped].min()
+
+
+# --- All remedies of a corpus ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """300 images near their captions, and half of the captions rotated among their pairs."""
+    rng = np.random.default_rng(5)
+    texts = rng.normal(size=(300, 16))
+    images = texts + 0.3 * rng.normal(size=texts.shape)
+    images, texts = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (images, texts))
+    shown = np.arange(300)
+    swapped = rng.permutation(300)[:150]
+    shown[swapped] = np.roll(swapped, 1)
+    return images, texts, shown, shown != np.arange(300)
+
+
+def test_remedies_find_swapped_captions_and_spare_the_others(corpus):
+    images, texts, shown, is_swapped = corpus
+    settings = Settings(clean_share=0.2, neighbours=3, harm=0.05, drop=(0.25, 0.5))
+    remedies = apply_remedies(images, texts, shown, is_swapped, settings, seed=0)
+    assert list(remedies) == ["filtered", "dropped25", "dropped50"]
+    effects = {n: describe_remedy(texts, shown, r, is_swapped) for n, r in remedies.items()}
+    filtered = remedies["filtered"]
+    assert effects["filtered"]["changed_swapped"] == np.mean((filtered != shown)[is_swapped]) > 0.9
+    assert effects["filtered"]["changed_aligned"] < 0.05
+    assert effects["dropped25"]["changed_swapped"] == pytest.approx(0.5, abs=0.01)
+    assert effects["dropped50"]["changed_swapped"] > 0.95
+    before = describe_remedy(texts, shown, shown, is_swapped)
+    assert (before["changed_swapped"], before["changed_aligned"]) == (0, 0)
+    assert before["caption_agreement"] == pytest.approx(np.mean((texts * texts[shown]).sum(axis=1)))
+    assert before["caption_agreement"] < effects["filtered"]["caption_agreement"]
+    kept = remedies["dropped50"] != DROPPED
+    expected = np.mean((texts[kept] * texts[remedies["dropped50"][kept]]).sum(axis=1))
+    assert effects["dropped50"]["caption_agreement"] == pytest.approx(expected)
+
+
+def test_a_remedy_knows_of_the_clean_pairs_alone_which_are_aligned(corpus):
+    images, texts, shown, is_swapped = corpus
+    settings = Settings(clean_share=0.2, neighbours=3, harm=0.05, drop=(0.25,))
+    expected = apply_remedies(images, texts, shown, is_swapped, settings, seed=0)
+    clean = choose_clean(~is_swapped, 0.2, seed=0)
+    known = np.ones_like(is_swapped)
+    known[clean] = False
+    found = apply_remedies(images, texts, shown, known, settings, seed=0)
+    for name, remedied in expected.items():
+        assert (found[name] == remedied).all()
+    assert (expected["filtered"][clean] == clean).all()

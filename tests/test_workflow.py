@@ -26,11 +26,13 @@ EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_origina
 FIGURES = {
     "plot_accuracy",
     "plot_comparison",
+    "plot_detection",
     "plot_embeddings",
     "plot_gallery",
     "plot_histograms",
     "plot_pruning",
     "plot_purity",
+    "plot_remedies",
     "plot_sensitivity",
 }
 
@@ -107,6 +109,23 @@ def read_rows(path):
             "misalignment_accuracy",
             "model,strategy,cs,seed,dataset,accuracy,silhouette,acc5,mean_per_class_recall",
             2 * 2 * (1 + 2 * 5),
+        ),
+        (
+            "detection",
+            "model,strategy,cs,seed,swapped_share,roc_auc,average_precision,calibration_error,"
+            "brier_skill",
+            2 * 2 * 2 * 2,
+        ),
+        (
+            "remedies",
+            "model,strategy,cs,seed,remedy,projection,changed_swapped,changed_aligned,"
+            "caption_agreement,avg_abs_cos_sim",
+            2 * 2 * 2 * 2 * 2,
+        ),
+        (
+            "remedies_accuracy",
+            "model,strategy,cs,seed,remedy,dataset,accuracy,silhouette",
+            2 * 2 * 2 * 2 * 2,
         ),
     ],
 )

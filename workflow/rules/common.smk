@@ -63,7 +63,14 @@ TABLES = {
     "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
     "datasets": ["clip_vs_laclip", "claims"],
     "pruning": ["pruning"],
-    "misalignment": ["captions", "misalignment", "misalignment_accuracy", "sensitivity"],
+    "misalignment": [
+        "captions",
+        "misalignment",
+        "misalignment_accuracy",
+        "sensitivity",
+        "detection",
+    ],
+    "remedy": ["remedies", "remedies_accuracy"],
 }
 
 
@@ -80,6 +87,9 @@ CONTROL = "none_Cs00"
 SWAPPED = [f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in CS]
 CONDITIONS = [CONTROL, *SWAPPED] if SWAPPED else []
 HEADS = ["pretrained", *CONDITIONS]
+REMEDY = config.get("remedy", {})
+REMEDIED_CS = [get_cs_label(cs) for cs in REMEDY.get("cs", CS.values())]
+REMEDIED = [f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in REMEDIED_CS] if REMEDY else []
 # The original's names of the strategies in its caption files; the first seed is not named.
 CAPTION_FILES = {"similar": "similarity_simple", "random": "random"}
 

@@ -152,6 +152,11 @@ def get_compared_checkpoints(wildcards):
     ]
 
 
+def get_remedy_settings():
+    """What the remedies are, without the Cs that they are tried at."""
+    return get_sorted({key: value for key, value in REMEDY.items() if key != "cs"})
+
+
 def get_validation(wildcards):
     """The features on which the best epoch is chosen, where they are not held-out pairs."""
     folder = DATA / f"features/{wildcards.model}/datasets"

@@ -27,6 +27,9 @@ def get_figures():
     if CONDITIONS:
         figures += ["gallery", "purity", "accuracy", "sensitivity"]
         figures += [f"histograms_{model}" for model in MODELS]
+        figures += ["detection"]
+    if REMEDIED:
+        figures += [f"remedies_{model}" for model in MODELS]
     return [RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")]
 
 

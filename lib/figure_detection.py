@@ -1,0 +1,115 @@
+"""Cosines of aligned and swapped pairs, and how well they tell the two apart."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from lib.detection import EDGES
+from lib.figures import (
+    GREEN,
+    MUTED,
+    ORANGE,
+    baseline_handle,
+    crossed_handles,
+    draw_crossed_curves,
+    draw_random_baseline,
+    model_styles,
+    name_strategy,
+    new_figure,
+    place_legend,
+    set_cs_axis,
+    strategy_lines,
+    styled,
+)
+from lib.statistics import mean_interval
+
+ALIGNED, SWAPPED = GREEN, ORANGE
+MERGED = 4  # bins of the scores in one bin of the figure
+
+
+@styled
+def draw_detection(scores: Mapping[str, Sequence[Mapping]]) -> Figure:
+    """Histograms of one swap by model (rows) and strategy; below, ROC AUC by Cs and calibration.
+
+    Args:
+        scores: by model, what `lib.detection.score_detector` gave for every strategy, Cs and seed.
+            Histograms and calibration are those of the Cs nearest to a half and the first seed;
+            the dots of the AUC are means over seeds, their bars 95% t-intervals.
+    """
+    table = pd.DataFrame([{"model": m} | dict(row) for m, rows in scores.items() for row in rows])
+    strategies = list(table["strategy"].unique())
+    cs = min(table["cs"].unique(), key=lambda value: abs(value - 0.5))
+    shown = table[(table["cs"] == cs) & (table["seed"] == table["seed"].iloc[0])]
+    figure = new_figure(0.8 + 1.25 * len(scores) + 2.1)
+    upper, lower = figure.subfigures(2, 1, height_ratios=[1.25 * len(scores) + 0.4, 2.5])
+    grid = upper.subplots(len(scores), len(strategies), squeeze=False, sharex=True)
+    for (row, model), (column, strategy) in itertools.product(
+        enumerate(scores), enumerate(strategies)
+    ):
+        (chosen,) = shown[(shown["model"] == model) & (shown["strategy"] == strategy)].iloc
+        _draw_histogram(grid[row, column], chosen)
+        if row == 0:
+            grid[row, column].set_title(f"{name_strategy(strategy)}, Cs {cs:g}")
+        if column == 0:
+            grid[row, column].set_ylabel(f"{model}\nshare of pairs (%)")
+    for axes in grid[-1]:
+        axes.set_xlabel("cosine of image and caption")
+        axes.set_xlim(*_find_limits(shown))
+    kinds = {"aligned pairs": ALIGNED, "swapped pairs": SWAPPED}
+    handles = [Patch(color=colour, alpha=0.6, label=name) for name, colour in kinds.items()]
+    upper.legend(handles=handles, loc="outside upper center", ncols=2)
+    _draw_scores(lower, table, shown)
+    return figure
+
+
+def _find_limits(shown: pd.DataFrame) -> tuple[float, float]:
+    """The ends of the x axis that all histograms share: where there are pairs."""
+    counts = np.sum([*shown["aligned"], *shown["swapped"]], axis=0)
+    used = np.flatnonzero(counts > 1e-3 * counts.max())
+    return EDGES[used[0]] - 0.05, EDGES[used[-1] + 1] + 0.05
+
+
+def _draw_histogram(axes: Axes, score: Mapping) -> None:
+    edges = EDGES[::MERGED]
+    for name, colour in (("aligned", ALIGNED), ("swapped", SWAPPED)):
+        counts = np.add.reduceat(np.asarray(score[name]), np.arange(0, len(EDGES) - 1, MERGED))
+        axes.stairs(100 * counts / counts.sum(), edges, fill=True, color=colour, alpha=0.6)
+    axes.set_ylim(bottom=0)
+    axes.text(0.02, 0.94, f"AUC {score['roc_auc']:.2f}", transform=axes.transAxes, va="top")
+
+
+def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
+    styles = model_styles(table["model"])
+    lines = strategy_lines(table["strategy"])
+    left, right = figure.subplots(1, 2)
+    curves = {}
+    for model, strategy in itertools.product(styles, lines):
+        rows = table[(table["model"] == model) & (table["strategy"] == strategy)]
+        by_cs = rows.groupby("cs")["roc_auc"]
+        intervals = np.array([mean_interval(values.to_numpy()) for _, values in by_cs])
+        curves[model, strategy] = (list(by_cs.groups), intervals)
+    draw_crossed_curves(left, curves, styles, lines)
+    draw_random_baseline(left, 0.5)
+    set_cs_axis(left, table["cs"])
+    left.set_ylim(0.4, 1.02)
+    left.set_xlabel("share of captions swapped, nominal Cs")
+    left.set_ylabel("ROC AUC")
+    for row in shown.itertuples():
+        line, is_filled = lines[row.strategy]
+        style = styles[row.model]
+        right.plot(
+            *(np.multiply(100, values) for values in (row.predicted, row.observed)),
+            color=style.colour,
+            marker=style.marker,
+            linestyle=line,
+            markerfacecolor=style.colour if is_filled else "white",
+        )
+    right.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, zorder=1)
+    right.set_xlabel("predicted share swapped (%)")
+    right.set_ylabel("observed share (%)")
+    place_legend(figure, [*crossed_handles(styles, lines), baseline_handle("chance")], "bottom")

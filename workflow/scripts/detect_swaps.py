@@ -1,0 +1,31 @@
+"""Makes the scores of a model's image-text cosine as a detector of swapped pairs, a swap each."""
+
+import json
+
+import numpy as np
+
+from lib.corpus import read_captions
+from lib.detection import pair_cosines, score_detector
+from lib.feature_store import open_features
+from lib.files import atomic_path
+from lib.heads import read_heads
+from lib.progress import start_log
+from lib.zeroshot import embed
+
+start_log(snakemake.log[0])
+source, params = snakemake.input, snakemake.params
+head = read_heads(source.head)["pretrained"]
+table = read_captions(source.captions)
+captions, train = np.array(table.captions, dtype=object), table.rows("train")
+images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
+image_embeddings = np.concatenate([embed(chunk[0], head.image_projection) for chunk in images])
+text_embeddings = embed(texts, head.text_projection)
+
+scores = []
+for swap, path in zip(params.swaps, source.permutations, strict=True):
+    shown = np.load(path)[train]
+    cosines = pair_cosines(image_embeddings[train], text_embeddings, shown)
+    is_swapped = captions[shown] != captions[train]
+    scores.append(swap | score_detector(cosines, is_swapped, swap["seed"]))
+with atomic_path(snakemake.output.scores) as temporary:
+    temporary.write_text(json.dumps(scores))

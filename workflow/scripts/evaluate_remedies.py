@@ -1,0 +1,21 @@
+"""Makes zero-shot accuracy and silhouette, on every dataset, of heads fine-tuned after remedies."""
+
+import json
+
+from lib.feature_store import read_dataset_features
+from lib.files import atomic_path
+from lib.heads import read_heads
+from lib.progress import start_log
+from lib.zeroshot import evaluate
+
+start_log(snakemake.log[0])
+heads = read_heads(snakemake.input.heads)
+metrics = []
+for name, path in zip(snakemake.params.datasets, snakemake.input.features, strict=True):
+    dataset = read_dataset_features(path)
+    for label, head in heads.items():
+        measured = evaluate(dataset.images, dataset.labels, dataset.texts, head)
+        chosen = {key: measured[key] for key in ("accuracy", "silhouette")}
+        metrics.append({"head": label, "dataset": name} | chosen)
+with atomic_path(snakemake.output.metrics) as temporary:
+    temporary.write_text(json.dumps(metrics, indent=1))

@@ -1,0 +1,34 @@
+"""Makes remedies.csv (what remedies did, and purity after them) and remedies_accuracy.csv."""
+
+import itertools
+import json
+from pathlib import Path
+
+from lib.heads import read_heads
+from lib.progress import start_log
+from lib.purity import measure
+from lib.tables import describe_head, write_table
+
+start_log(snakemake.log[0])
+source, params = snakemake.input, snakemake.params
+purity, accuracy = [], []
+names = itertools.product(params.models, params.conditions)
+files = zip(names, source.heads, source.effects, source.metrics, strict=True)
+for (model, condition), head_path, effect_path, metric_path in files:
+    heads = read_heads(head_path)
+    for effect in json.loads(Path(effect_path).read_text()):
+        remedy = effect.pop("remedy")
+        place = {"model": model} | describe_head(condition, effect.pop("seed"))
+        place |= {"remedy": remedy}
+        head = heads[f"{remedy}/{place['seed']}"]
+        purity += [
+            place | {"projection": name} | effect | measure(getattr(head, f"{name}_projection"))
+            for name in ("image", "text")
+        ]
+    for row in json.loads(Path(metric_path).read_text()):
+        remedy, _, seed = row.pop("head").partition("/")
+        accuracy.append(
+            {"model": model} | describe_head(condition, seed) | {"remedy": remedy} | row
+        )
+write_table(snakemake.output.purity, purity)
+write_table(snakemake.output.accuracy, accuracy)
