@@ -24,6 +24,7 @@ include: "workflow/rules/brought.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/purity.smk"
+include: "workflow/rules/layers.smk"
 include: "workflow/rules/verdicts.smk"
 
 
@@ -50,6 +51,7 @@ if "misalignment" in config:
     include: "workflow/rules/misalignment.smk"
     include: "workflow/rules/misalignment_tables.smk"
     include: "workflow/rules/misalignment_figures.smk"
+    include: "workflow/rules/training.smk"
     include: "workflow/rules/remedies.smk"
     include: "workflow/rules/remedies_shown.smk"
 

@@ -8,8 +8,9 @@ is that of training the same frozen model on pixels, which a test holds against 
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +19,12 @@ import torch
 from torch.nn import functional
 
 from lib.distributed import ALONE, Group
-from lib.feature_store import gather_rows
+from lib.feature_store import DatasetFeatures, gather_rows
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.progress import Progress
 from lib.resume import NoState, StateFile
+from lib.zeroshot import zero_shot_accuracy
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ class Pairs(NamedTuple):
 
 
 class Finetuned(NamedTuple):
-    """What a fine-tune yields: the last head, the best on validation, one record an epoch."""
+    """What a fine-tune yields: the last head, the best on validation, and what each epoch left."""
 
     head: Head
     best_head: Head
     best_epoch: int
+    epoch_heads: list[Head]
     history: list[dict]
 
 
@@ -178,6 +181,22 @@ def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
     return float(np.mean(pairs.text_ids[first_rows][nearest] == pairs.text_ids))
 
 
+def choose_score(held_out: Pairs, dataset: DatasetFeatures | None) -> Callable[[Head], float]:
+    """What the best epoch is chosen by: a dataset kept for that, or else held-out pairs."""
+    if dataset is None:
+        return partial(retrieval_accuracy, held_out)
+    return partial(zero_shot_accuracy, dataset)
+
+
+def label_epochs(results: Mapping[int, Finetuned]) -> dict[str, Head]:
+    """The heads of all epochs of fine-tunes by seed, under "seed/epoch", epochs counted from 1."""
+    return {
+        f"{seed}/{epoch}": head
+        for seed, result in results.items()
+        for epoch, head in enumerate(result.epoch_heads, start=1)
+    }
+
+
 def select_pairs(
     images: Sequence[np.ndarray],
     texts: np.ndarray,
@@ -239,7 +258,7 @@ class _Training:
             eps=recipe.eps,
             fused=True,
         )
-        self.best = self._copy()
+        self.epochs: list[list[torch.Tensor]] = []  # the projections after each
         self.best_epoch = 0
         self.history: list[dict] = []
         self.losses: list[float] = []
@@ -260,10 +279,11 @@ class _Training:
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:
-        """Record the epoch; keep its head if it is better than all before."""
+        """Record the epoch and keep its head; note whether it is better than all before."""
         accuracy = float(score(_to_head(self.projections, self.logit_scale)))
         if not self.history or accuracy > self.history[self.best_epoch]["validation_accuracy"]:
-            self.best, self.best_epoch = self._copy(), len(self.history)
+            self.best_epoch = len(self.history)
+        self.epochs.append(self._copy())
         record = {
             "epoch": len(self.history),
             "lr": lr,
@@ -275,14 +295,14 @@ class _Training:
 
     def finish(self) -> Finetuned:
         """What the fine-tune yields."""
-        last, best = (_to_head(each, self.logit_scale) for each in (self.projections, self.best))
-        return Finetuned(last, best, self.best_epoch, self.history)
+        heads = [_to_head(projections, self.logit_scale) for projections in self.epochs]
+        return Finetuned(heads[-1], heads[self.best_epoch], self.best_epoch, heads, self.history)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "projections": self._copy(),
             "optimiser": self.optimiser.state_dict(),
-            "best": self.best,
+            "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "history": self.history,
             "losses": self.losses,
@@ -293,7 +313,7 @@ class _Training:
             for projection, stored in zip(self.projections, content["projections"], strict=True):
                 projection.copy_(stored)
         self.optimiser.load_state_dict(content["optimiser"])
-        self.best, self.best_epoch = content["best"], content["best_epoch"]
+        self.epochs, self.best_epoch = content["epochs"], content["best_epoch"]
         self.history, self.losses = content["history"], content["losses"]
 
     def _copy(self) -> list[torch.Tensor]:

@@ -34,7 +34,7 @@ def write_heads(
     """Write heads to one safetensors file, under "{label}/image_projection" and so on.
 
     Args:
-        heads: by label: "pretrained", or the seed of a fine-tune.
+        heads: by label: "pretrained", the seed of a fine-tune, or seed and epoch ("0/10").
         metadata: what made them, in one entry (see `provenance.describe_origin`).
     """
     tensors = {
@@ -74,7 +74,9 @@ def read_heads(path: str | Path) -> dict[str, Head]:
     }
 
 
-def _label_order(label: str) -> tuple[bool, int, str]:
-    """Seeds by value (10 after 2), words after them."""
-    is_seed = label.isdecimal()
-    return not is_seed, int(label) if is_seed else 0, label
+def _label_order(label: str) -> list[tuple[bool, int, str]]:
+    """Part by part: seeds and epochs by value (10 after 2), words after them."""
+    return [
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
+        for part in label.split("/")
+    ]

@@ -89,6 +89,12 @@ def measure(projection: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
 
 
+def measure_head(head: Head) -> list[dict]:
+    """A row of measures for each projection of a head, `projection` being "image" or "text"."""
+    projections = {"image": head.image_projection, "text": head.text_projection}
+    return [{"projection": name} | measure(weights) for name, weights in projections.items()]
+
+
 def neuron_scores(head: Head) -> np.ndarray:
     """Sum of |cos| of each neuron to the others, in both projections together; low is pure.
 

@@ -21,11 +21,13 @@ from lib.figure_detection import draw_detection
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
+from lib.figure_layers import draw_layers
 from lib.figure_projections import draw_projection_histograms, draw_projection_means
 from lib.figure_pruning import draw_pruning
 from lib.figure_purity import draw_purity
 from lib.figure_remedies import draw_remedies
 from lib.figure_sensitivity import draw_sensitivity
+from lib.figure_training import draw_training
 from lib.figures import BLACK, model_styles, save_figure
 from lib.heads import Head
 from lib.purity import neuron_cosines
@@ -122,6 +124,32 @@ class Study:
                 scores.setdefault(model, []).append(swap | score)
         return draw_detection(scores)
 
+    def training(self):
+        """Of the first model."""
+        raw = self.misalignment()
+        table = pd.concat([raw.assign(epoch=epoch) for epoch in range(4)])
+        is_start = table["epoch"] == 0
+        kept = (table["model"] == self.models[0]) & (
+            is_start == (table["strategy"] == "pretrained")
+        )
+        return draw_training(table[kept])
+
+    def layers(self):
+        rows = [
+            {"model": model, "tower": tower, "block": block, "kind": kind}
+            for model, tower in itertools.product(self.models, PROJECTIONS)
+            for block, kind in [
+                (1, "attention"),
+                (1, "mlp"),
+                (2, "attention"),
+                (2, "mlp"),
+                (None, "projection"),
+            ]
+            if tower == "text" or block is None  # a convolutional image tower
+        ]
+        values = self.random.uniform(0.1, 0.3, len(rows))
+        return draw_layers(pd.DataFrame(rows).assign(avg_abs_cos_sim=values, random_baseline=0.1))
+
     def remedies(self):
         """Of the first model."""
         chosen = [self.misalignment(), self.accuracies()]
@@ -185,12 +213,14 @@ NAMES = (
     "embeddings",
     "gallery",
     "histograms",
+    "layers",
     "projection_histograms",
     "projection_means",
     "pruning",
     "purity",
     "remedies",
     "sensitivity",
+    "training",
 )
 MINIMAL = Study(["clip"], ["digits"], ["similar"], [0.3], [0], ["main"])
 FULL = Study(
@@ -276,6 +306,8 @@ def test_names_and_captions_are_shown_literally(name):
         "embeddings": [*ODD.models, *ODD.datasets],
         "pruning": ODD.models,
         "remedies": ["$h"],
+        "training": ["$h"],
+        "layers": ODD.models,
         "projection_means": ODD.models,
         "projection_histograms": ODD.models,
     }

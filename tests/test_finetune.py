@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from lib.finetune import (
     contrastive_loss,
     epoch_order,
     finetune,
+    label_epochs,
     learning_rates,
     retrieval_accuracy,
     select_pairs,
@@ -244,3 +246,16 @@ def test_pairs_that_are_left_out_are_not_trained_on():
     assert pairs.rows.tolist() == [0, 1, 3]
     assert pairs.texts.tolist() == features[[1, 0, 3]].tolist()
     assert pairs.view(0).tolist() == features[[0, 1, 3]].tolist()
+
+
+def test_the_heads_of_all_epochs_are_those_of_shorter_trainings(random_head, random_pairs):
+    """With a rate that does not depend on the length of the training."""
+    recipe = Recipe(epochs=3, batch_size=16, lr=1e-3, lr_end=1e-3, warmup_epochs=0)
+    result = finetune(random_head, random_pairs, lambda _: 0.0, recipe, seed=0)
+    labelled = label_epochs({7: result})
+    assert list(labelled) == ["7/1", "7/2", "7/3"]
+    for epochs, head in enumerate(labelled.values(), start=1):
+        shorter = replace(recipe, epochs=epochs)
+        expected = finetune(random_head, random_pairs, lambda _: 0.0, shorter, seed=0).head
+        for one, other in zip(head, expected, strict=True):
+            np.testing.assert_array_equal(one, other)

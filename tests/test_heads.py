@@ -15,10 +15,13 @@ def make_head(seed):
 
 
 def test_heads_come_back_in_the_order_of_seeds(tmp_path):
-    heads = {label: make_head(i) for i, label in enumerate(["10", "2", "main/1", "pretrained"])}
+    heads = {
+        label: make_head(i)
+        for i, label in enumerate(["0/10", "0/2", "10", "2", "main/1", "pretrained"])
+    }
     write_heads(tmp_path / "heads.safetensors", heads)
     found = read_heads(tmp_path / "heads.safetensors")
-    assert list(found) == ["2", "10", "main/1", "pretrained"]
+    assert list(found) == ["0/2", "0/10", "2", "10", "main/1", "pretrained"]
     for label, head in heads.items():
         np.testing.assert_array_equal(found[label].image_projection, head.image_projection)
         np.testing.assert_array_equal(found[label].text_projection, head.text_projection)

@@ -30,10 +30,12 @@ FIGURES = {
     "plot_embeddings",
     "plot_gallery",
     "plot_histograms",
+    "plot_layers",
     "plot_pruning",
     "plot_purity",
     "plot_remedies",
     "plot_sensitivity",
+    "plot_training",
 }
 
 
@@ -111,6 +113,12 @@ def read_rows(path):
             2 * 2 * (1 + 2 * 5),
         ),
         (
+            "training",
+            "model,strategy,cs,seed,epoch,projection,avg_abs_cos_sim",
+            2 * 2 * (1 + 2 * 2 * 5),
+        ),
+        ("layers", "model,tower,block,kind,avg_abs_cos_sim", 2 * (2 + 2)),
+        (
             "detection",
             "model,strategy,cs,seed,swapped_share,roc_auc,average_precision,calibration_error,"
             "brier_skill",
@@ -118,8 +126,8 @@ def read_rows(path):
         ),
         (
             "remedies",
-            "model,strategy,cs,seed,remedy,projection,changed_swapped,changed_aligned,"
-            "caption_agreement,avg_abs_cos_sim",
+            "model,strategy,cs,seed,remedy,changed_swapped,changed_aligned,caption_agreement,"
+            "projection,avg_abs_cos_sim",
             2 * 2 * 2 * 2 * 2,
         ),
         (

@@ -68,6 +68,7 @@ TABLES = {
         "misalignment",
         "misalignment_accuracy",
         "sensitivity",
+        "training",
         "detection",
     ],
     "remedy": ["remedies", "remedies_accuracy"],

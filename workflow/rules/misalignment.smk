@@ -135,6 +135,7 @@ rule finetune_heads:
     output:
         heads=RESULTS / "heads/{model}/{condition}.safetensors",
         sensitivity=RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",
+        epochs=DATA / "heads/{model}/epochs/{condition}.safetensors",
         logs=[RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/log.txt" for seed in SEEDS],
         checkpoints=get_checkpoints(),
     log:

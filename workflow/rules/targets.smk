@@ -19,7 +19,7 @@ def get_tables():
 
 def get_figures():
     """The figures of the experiments that the study has."""
-    figures = []
+    figures = ["layers"] if MODELS else []
     if TESTED:
         figures += ["comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
     if "pruning" in config:
@@ -27,6 +27,7 @@ def get_figures():
     if CONDITIONS:
         figures += ["gallery", "purity", "accuracy", "sensitivity"]
         figures += [f"histograms_{model}" for model in MODELS]
+        figures += [f"training_{model}" for model in MODELS]
         figures += ["detection"]
     if REMEDIED:
         figures += [f"remedies_{model}" for model in MODELS]

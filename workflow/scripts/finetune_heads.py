@@ -15,12 +15,11 @@ from lib.distributed import start_processes
 from lib.exports import write_checkpoints
 from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
-from lib.finetune import Recipe, finetune, retrieval_accuracy, select_pairs, write_log
+from lib.finetune import Recipe, choose_score, finetune, label_epochs, select_pairs, write_log
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.resume import StateFile, hold_states, make_fingerprint
-from lib.zeroshot import zero_shot_accuracy
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -29,7 +28,6 @@ states = hold_states(params.states, group)
 head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
-# the best epoch is chosen on a dataset of its own if the study names one, else on held-out pairs
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
 digests = [params.code, *map(sha256, source)]
 tune = partial(finetune, head, device=device, group=group)
@@ -38,8 +36,7 @@ for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     permutation = np.load(path) if path else np.arange(len(table.keys))
     select = partial(select_pairs, images, texts, table.captions, permutation)
     train, held_out = (select(table.rows(split)) for split in ("train", "validation"))
-    judged = (zero_shot_accuracy, dataset) if dataset else (retrieval_accuracy, held_out)
-    score = partial(*judged)
+    score = choose_score(held_out, dataset)
     for name, values in params.recipes.items():
         state = StateFile(states, f"{name}_seed{seed}", make_fingerprint([digests, values, seed]))
         results[name, seed] = tune(train, score, Recipe(**values), seed, state=state)
@@ -51,6 +48,7 @@ digest = read_checkpoint_hash(source.head)
 origin = describe_origin(params.code, recipes=params.recipes, checkpoint=digest)
 write_heads(output.heads, {str(seed): result.head for seed, result in main.items()}, origin)
 write_heads(output.sensitivity, variations, origin)
+write_heads(output.epochs, label_epochs(main), origin)
 for path, result in zip(output.logs, main.values(), strict=True):
     write_log(path, result.history)
 weights = load_file(source.weights) if params.exported_seeds else {}

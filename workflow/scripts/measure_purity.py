@@ -6,16 +6,8 @@ from pathlib import Path
 
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.purity import measure
+from lib.purity import measure_head
 from lib.tables import describe_head, write_table
-
-
-def measure_projections(head) -> list[dict]:
-    """One row of measures for each projection of a head."""
-    return [
-        {"projection": name} | measure(weights)
-        for name, weights in (("image", head.image_projection), ("text", head.text_projection))
-    ]
 
 
 def read_effective_cs(paths) -> dict:
@@ -36,7 +28,7 @@ for (model, condition), path in zip(names, source.heads, strict=True):
         is_swapped = strategy not in ("pretrained", "none")
         effective_cs = effective[strategy, cs, seed] if is_swapped else cs
         place = {"model": model, "strategy": strategy, "cs": cs, "effective_cs": effective_cs}
-        rows += [place | {"seed": seed} | measures for measures in measure_projections(head)]
+        rows += [place | {"seed": seed} | measures for measures in measure_head(head)]
 write_table(snakemake.output.table, rows)
 
 columns = ("model", "strategy", "cs", "seed", "projection", "avg_abs_cos_sim")
@@ -55,6 +47,6 @@ for (model, condition), path in zip(
         )
         varied += [
             about | {key: measures[key] for key in ("projection", "avg_abs_cos_sim")}
-            for measures in measure_projections(head)
+            for measures in measure_head(head)
         ]
 write_table(snakemake.output.sensitivity, varied)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.purity import measure
+from lib.purity import measure_head
 from lib.tables import describe_head, write_table
 
 start_log(snakemake.log[0])
@@ -19,12 +19,8 @@ for (model, condition), head_path, effect_path, metric_path in files:
     for effect in json.loads(Path(effect_path).read_text()):
         remedy = effect.pop("remedy")
         place = {"model": model} | describe_head(condition, effect.pop("seed"))
-        place |= {"remedy": remedy}
-        head = heads[f"{remedy}/{place['seed']}"]
-        purity += [
-            place | {"projection": name} | effect | measure(getattr(head, f"{name}_projection"))
-            for name in ("image", "text")
-        ]
+        place |= {"remedy": remedy} | effect
+        purity += [place | row for row in measure_head(heads[f"{remedy}/{place['seed']}"])]
     for row in json.loads(Path(metric_path).read_text()):
         remedy, _, seed = row.pop("head").partition("/")
         accuracy.append(

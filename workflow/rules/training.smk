@@ -1,0 +1,78 @@
+# Experiment 3 along fine-tuning: purity after each epoch.
+
+
+rule measure_training:
+    input:
+        pretrained=expand(RESULTS / "heads/{model}/pretrained.safetensors", model=MODELS),
+        epochs=expand(
+            DATA / "heads/{model}/epochs/{condition}.safetensors",
+            model=MODELS,
+            condition=CONDITIONS,
+        ),
+    output:
+        table=report(
+            RESULTS / "tables/training.csv",
+            caption="../report/table_training.rst",
+            category="3 Misaligned captions",
+            labels={"content": "purity by epoch", "form": "table"},
+        ),
+        parts=expand(
+            RESULTS / "finetune/{model}/{condition}/seed{seed}/purity.csv",
+            model=MODELS,
+            condition=CONDITIONS,
+            seed=SEEDS,
+        ),
+    log:
+        LOGS / "measure_training.log",
+    benchmark:
+        BENCHMARKS / "measure_training.tsv"
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_growing(2000),
+        runtime=get_growing(60),
+    params:
+        models=list(MODELS),
+        conditions=CONDITIONS,
+        seeds=SEEDS,
+        code=get_code_hash("measure_training.py"),
+    message:
+        "Measure purity along fine-tuning"
+    script:
+        "../scripts/measure_training.py"
+
+
+rule plot_training:
+    input:
+        table=RESULTS / "tables/training.csv",
+    output:
+        png=[
+            report(
+                RESULTS / f"figures/training_{model}.png",
+                caption="../report/training.rst",
+                category="3 Misaligned captions",
+                labels={
+                    "content": "mean |cos| by epoch",
+                    "model": model,
+                    "form": "figure",
+                },
+            )
+            for model in MODELS
+        ],
+        pdf=[RESULTS / f"figures/training_{model}.pdf" for model in MODELS],
+    log:
+        LOGS / "plot_training.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=list(MODELS),
+        code=get_code_hash("plot_training.py"),
+    message:
+        "Plot mean |cos| along fine-tuning"
+    script:
+        "../scripts/plot_training.py"
