@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lib.adamw import AdamW
 from lib.feature_store import gather_rows
 from lib.files import atomic_path
 from lib.heads import Head
@@ -209,14 +210,7 @@ class _Training:
             torch.tensor(weight, device=device, requires_grad=True)
             for weight in (head.image_projection, head.text_projection)
         ]
-        self.optimiser = torch.optim.AdamW(
-            self.projections,
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            betas=recipe.betas,
-            eps=recipe.eps,
-            fused=True,
-        )
+        self.optimiser = AdamW(self.projections, recipe.weight_decay, recipe.betas, recipe.eps)
         self.best = self._copy()
         self.best_epoch = 0
         self.history: list[dict] = []
@@ -224,7 +218,6 @@ class _Training:
 
     def step(self, images: torch.Tensor, texts: torch.Tensor, lr: float) -> None:
         """One step on a batch of features."""
-        self.optimiser.param_groups[0]["lr"] = lr
         loss = contrastive_loss(
             images @ self.projections[0], texts @ self.projections[1], self.logit_scale
         )
@@ -233,9 +226,8 @@ class _Training:
             raise FloatingPointError(
                 f"the loss is {value} in epoch {len(self.history)}, step {len(self.losses)}"
             )
-        self.optimiser.zero_grad()
         loss.backward()
-        self.optimiser.step()
+        self.optimiser.step(lr)
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:
