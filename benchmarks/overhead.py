@@ -1,17 +1,20 @@
 """Measures which share of a study's time is the work itself, and which its overhead.
 
-    python benchmarks/overhead.py [--configfile config.yaml] [--cores 2]   # writes docs/overhead.md
+    python benchmarks/overhead.py [--configfile config.yaml] [--cores 2]
 
-Runs the study once more, in a folder of results of its own (which must not exist), under the clock.
-The work is the CPU time of its jobs after their start: each job's log ends with it
-(`lib.progress.start_log`). Everything else that the cores had time for is overhead: Python's start
-and imports in every job, Snakemake's planning, scheduling and report, and cores that wait.
-Libraries that are imported late count as work. A machine that does other things beside makes the
-overhead larger than it is.
+Runs the study once more, in a folder of results of its own (which must not exist), under the
+clock, and leaves the page `overhead.md` there. The work is the CPU time of the jobs after their
+start: each job's log ends with it (`lib.progress.start_log`). Everything else that the cores had
+time for is overhead: Python's start and imports in every job, Snakemake's planning, scheduling and
+report, and cores that wait.
+
+Libraries that are imported late count as work. On a machine that does other things beside, cores
+that wait for the study are those that do them: look at the shares of the CPU time.
 """
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -24,7 +27,6 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.download import describe_machine, format_table
-from docs.update import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU_TIME = re.compile(r" CPU time: ([\d.]+) s, of which ([\d.]+) s to start$", re.MULTILINE)
@@ -36,13 +38,10 @@ Made by `benchmarks/overhead.py` on {today}, from a run of `{configfile}` on one
 {jobs:,} jobs took {wall:.0f} s on {cores} cores: {available:.0f} s of cores, of which
 **{work_share:.0%} went into the work itself**. A dry run (the whole plan) took {planning:.1f} s.
 
-| what the cores did | s | share |
-|---|---|---|
 {shares}
 
 *To start* is Python's own start, Snakemake's preamble and imports, up to the first line of a job's
-log. *The rest* is Snakemake (planning, scheduling, the report) and cores that waited. By rule, in
-seconds of the CPU:
+log. By rule, in seconds of the CPU:
 
 {rules}
 """
@@ -56,36 +55,41 @@ class Took(NamedTuple):
     work: float
 
 
+class Clocked(NamedTuple):
+    """What a command took, in seconds: on the clock, and of the CPU, with all that it started."""
+
+    wall: float
+    cpu: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--configfile", default="config.yaml", help="the study's configuration")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("results/overhead"))
     given = parser.parse_args()
-    if given.results.exists():
-        parser.error(f"{given.results} exists: expected a folder of results that is new")
+    results = ROOT / given.results
+    if results.exists():
+        parser.error(f"{results} exists: expected a folder of results that is new")
     snakemake = [sys.executable, "-m", "snakemake", "--cores", str(given.cores)]
     snakemake += ["--configfile", given.configfile, "--config"]
     snakemake += [f"results={given.results}", f"data={given.results / 'data'}"]
     machine = describe_machine()
-    planning, wall = clock([*snakemake, "--dry-run", "--quiet"]), clock(snakemake)
-    page = write_page(
-        read_logs(given.results / "logs"),
-        wall,
-        planning,
-        given.cores,
-        configfile=given.configfile,
-        machine=machine,
-    )
-    write_text(ROOT / "docs/overhead.md", page)
+    planning, whole = clock([*snakemake, "--dry-run", "--quiet"]), clock(snakemake)
+    took = read_logs(results / "logs")
+    about = {"configfile": given.configfile, "machine": machine}
+    page = write_page(took, whole, planning.wall, given.cores, **about)
+    (results / "overhead.md").write_text(page)
     print(page)
 
 
-def clock(command: Sequence[str]) -> float:
-    """Seconds that a command takes, in the project's folder."""
-    started = time.monotonic()
+def clock(command: Sequence[str]) -> Clocked:
+    """What a command takes, in the project's folder."""
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, cwd=ROOT)
-    return time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Clocked(time.monotonic() - started, cpu)
 
 
 def read_logs(folder: Path) -> dict[str, Took]:
@@ -111,12 +115,18 @@ def read_logs(folder: Path) -> dict[str, Took]:
 
 
 def write_page(
-    took: dict[str, Took], wall: float, planning: float, cores: int, **about: str
+    took: dict[str, Took], whole: Clocked, planning: float, cores: int, **about: str
 ) -> str:
     """The page: shares of the time that the cores had, and a row a rule."""
     jobs, start, work = map(sum, zip(*took.values(), strict=True))
-    available = cores * wall
-    parts = {"work": work, "jobs, to start": start, "the rest": available - start - work}
+    available = cores * whole.wall
+    parts = {"work": work, "jobs, to start": start, "Snakemake": whole.cpu - start - work}
+    shares = [
+        [name, f"{seconds:.0f}", f"{seconds / available:.0%}", f"{seconds / whole.cpu:.0%}"]
+        for name, seconds in parts.items()
+    ]
+    waited = available - whole.cpu
+    shares.append(["waiting", f"{waited:.0f}", f"{waited / available:.0%}", ""])
     rows = [
         [f"`{rule}`", f"{each.jobs}", f"{each.start:.1f}", f"{each.work:.1f}"]
         for rule, each in took.items()
@@ -124,14 +134,13 @@ def write_page(
     return PAGE.format(
         today=date.today(),
         jobs=jobs,
-        wall=wall,
+        wall=whole.wall,
         cores=cores,
         available=available,
         work_share=work / available,
         planning=planning,
-        shares="\n".join(
-            f"| {name} | {seconds:.0f} | {seconds / available:.0%} |"
-            for name, seconds in parts.items()
+        shares=format_table(
+            ["what the cores did", "s", "of their time", "of the CPU time"], shares
         ),
         rules=format_table(["rule", "jobs", "to start", "work"], rows),
         **about,

@@ -71,6 +71,7 @@ rule extract_corpus_images:
         LOGS / "extract_corpus_images/{model}/{chunk}.log",
     benchmark:
         BENCHMARKS / "extract_corpus_images/{model}/{chunk}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -105,6 +106,7 @@ rule extract_corpus_texts:
         LOGS / "extract_corpus_texts/{model}.log",
     benchmark:
         BENCHMARKS / "extract_corpus_texts/{model}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -141,6 +143,7 @@ rule finetune_heads:
         LOGS / "finetune_heads/{model}/{condition}.log",
     benchmark:
         BENCHMARKS / "finetune_heads/{model}/{condition}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: 1
