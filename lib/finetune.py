@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lib.adamw import AdamW
 from lib.distributed import ALONE, Group
 from lib.feature_store import DatasetFeatures, gather_rows
 from lib.files import atomic_path
@@ -250,14 +251,7 @@ class _Training:
         self.embed = _Embed(head).to(device)
         self.replica = group.replicate(self.embed)
         self.projections = [self.embed.image_projection, self.embed.text_projection]
-        self.optimiser = torch.optim.AdamW(
-            self.projections,
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            betas=recipe.betas,
-            eps=recipe.eps,
-            fused=True,
-        )
+        self.optimiser = AdamW(self.projections, recipe.weight_decay, recipe.betas, recipe.eps)
         self.epochs: list[list[torch.Tensor]] = []  # the projections after each
         self.best_epoch = 0
         self.history: list[dict] = []
@@ -265,7 +259,6 @@ class _Training:
 
     def step(self, images: torch.Tensor, texts: torch.Tensor, lr: float) -> None:
         """One step on the features of this process's part of a batch."""
-        self.optimiser.param_groups[0]["lr"] = lr
         embeddings = map(self.group.gather, self.replica(images, texts))
         loss = contrastive_loss(*embeddings, self.logit_scale)
         value = loss.item()
@@ -273,9 +266,8 @@ class _Training:
             raise FloatingPointError(
                 f"the loss is {value} in epoch {len(self.history)}, step {len(self.losses)}"
             )
-        self.optimiser.zero_grad()
         loss.backward()
-        self.optimiser.step()
+        self.optimiser.step(lr)
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:

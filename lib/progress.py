@@ -1,5 +1,6 @@
 """Logs of long work: where it stands, how fast it goes, how long it will take."""
 
+import atexit
 import logging
 import os
 import sys
@@ -13,7 +14,9 @@ def start_log(path: str | Path) -> None:
     """Send log records, and the traceback of whatever ends the process, to `path` and to stderr.
 
     Of several processes of one job (torchrun numbers them), the first reports; the others add what
-    goes wrong in them.
+    goes wrong in them. Without an error, the last line tells the CPU time of the process, and what
+    of it had gone when this was called: to the start of Python and to imports
+    (`benchmarks/overhead.py` reads it).
     """
     rank = os.environ.get("RANK")
     handlers = [logging.FileHandler(path, mode="a" if rank else "w"), logging.StreamHandler()]
@@ -22,7 +25,8 @@ def start_log(path: str | Path) -> None:
         level=level, format="%(asctime)s %(message)s", handlers=handlers, force=True
     )
     logging.captureWarnings(True)
-    sys.excepthook = lambda *error: logger.critical("%s", error[1], exc_info=error)
+    sys.excepthook = _log_error
+    atexit.register(_log_cpu_time, to_start=time.process_time())
 
 
 class Progress:
@@ -58,3 +62,12 @@ class Progress:
             f"{self.label}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f}%), "
             f"{rate:,.0f} {self.unit}/s, {left:.0f} s left"
         )
+
+
+def _log_error(*error) -> None:
+    logger.critical("%s", error[1], exc_info=error)
+    atexit.unregister(_log_cpu_time)  # the error is the end of the log
+
+
+def _log_cpu_time(to_start: float) -> None:
+    logger.info("CPU time: %.2f s, of which %.2f s to start", time.process_time(), to_start)

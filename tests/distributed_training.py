@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+import lib.adamw
 from lib.distributed import Group, start_processes
 from lib.finetune import Pairs, Recipe, finetune
 from lib.heads import Head
@@ -66,23 +68,28 @@ def run_pretraining(group: Group, folder: Path) -> dict[str, np.ndarray]:
 
 
 class Gradients:
-    """Records the gradients of the first step that an optimiser takes."""
+    """Records the gradients of the first step of training, as the optimiser gets them."""
 
     def __enter__(self) -> "Gradients":
         self.first: dict[str, np.ndarray] = {}
-        self.step = torch.optim.AdamW.step
-
-        def record(optimiser, *arguments):
-            weights = [each for group in optimiser.param_groups for each in group["params"]]
-            for number, weight in enumerate(weights):
-                self.first.setdefault(f"gradient {number}", weight.grad.numpy().copy())
-            return self.step(optimiser, *arguments)
-
-        torch.optim.AdamW.step = record
+        self.patch = pytest.MonkeyPatch()
+        self._record(torch.optim.AdamW, lambda optimiser: optimiser.param_groups)
+        self._record(lib.adamw.AdamW, lambda optimiser: [{"params": optimiser.weights}])
         return self
 
+    def _record(self, kind, list_groups) -> None:
+        step = kind.step
+
+        def record(optimiser, *arguments):
+            weights = [each for group in list_groups(optimiser) for each in group["params"]]
+            for number, weight in enumerate(weights):
+                self.first.setdefault(f"gradient {number}", weight.grad.numpy().copy())
+            return step(optimiser, *arguments)
+
+        self.patch.setattr(kind, "step", record)
+
     def __exit__(self, *_: object) -> None:
-        torch.optim.AdamW.step = self.step
+        self.patch.undo()
 
 
 KINDS = {"finetune": run_finetune, "pretraining": run_pretraining}

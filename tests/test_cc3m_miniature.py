@@ -26,7 +26,7 @@ CONFIG = "config/miniature.yaml"
 RESULTS = "results/miniature"
 CAPTIONS = ROOT.parent / "shared/data/cc3m_validation.tsv"
 IMAGES = ROOT.parent / "shared/data/cifar10_test_2000.tar"
-ROWS, PAIRS, PER_CLASS = 240, 80, 3
+ROWS, PAIRS, PER_CLASS = 240, 40, 2
 MODELS = ("clip", "laclip")
 
 
@@ -83,7 +83,7 @@ def shrink(config):
         for name in ("cifar10", "imagenet")
     ]
     config["misalignment"] |= {"cs": [0.8]}
-    config["finetune"] |= {"views": 2, "epochs": 2, "batch_size": 40, "export": "none"}
+    config["finetune"] |= {"views": 2, "epochs": 2, "batch_size": 20, "export": "none"}
     config["finetune"]["sensitivity"] = [{"name": "short", "lr": 0.001, "epochs": 1}]
     config["evaluation"] |= {"batch_size": 20}
     config["pruning"] |= {"draws": 4}

@@ -30,6 +30,7 @@ from lib.glyphs import (
     draw_dataset,
     draw_scene,
     encode_png,
+    load_scans,
     parse_settings,
     render,
     write_captions_of,
@@ -224,6 +225,12 @@ def test_tfidf_tells_scenes_apart_that_differ_in_one_attribute(attribute):
 
 
 # --- Scenes ---------------------------------------------------------------------------------------
+
+
+def test_scans_are_those_of_scikit_learn():
+    images, labels = load_scans()
+    np.testing.assert_array_equal(images, load_digits().images / 16)
+    np.testing.assert_array_equal(labels, load_digits().target)
 
 
 def test_digits_of_tests_are_drawn_from_other_scans():

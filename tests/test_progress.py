@@ -1,6 +1,7 @@
 """Logs of long work: what a line says, how often one comes, and what an error leaves behind."""
 
 import logging
+import re
 import subprocess
 import sys
 
@@ -61,3 +62,14 @@ def test_an_error_leaves_its_traceback_in_the_log_and_on_stderr(tmp_path, root):
     for text in (log.read_text(), process.stderr.decode()):
         assert "Traceback" in text
         assert text.strip().endswith("ZeroDivisionError: division by zero")
+
+
+def test_the_log_ends_with_the_cpu_time_of_start_and_whole(tmp_path, root):
+    log = tmp_path / "rule.log"
+    burn = "t = time.process_time()\nwhile time.process_time() < t + 0.2: pass\n"
+    start = f"from lib.progress import start_log\nstart_log({str(log)!r})\n"
+    code = f"import time\n{burn}{start}{burn}"
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+    *_, line = log.read_text().splitlines()
+    whole, to_start = re.search(r" CPU time: (\S+) s, of which (\S+) s to start$", line).groups()
+    assert 0.2 <= float(to_start) <= float(whole) - 0.19

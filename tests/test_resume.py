@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import lib.resume
+from lib.adamw import AdamW
 from lib.resume import StateFile, StateFolder, hold_states, make_fingerprint
 from tests.project import ROOT
 from tests.stopped_training import KINDS, STEPS, run_finetune
@@ -134,7 +135,7 @@ def test_a_finetune_that_is_stopped_at_every_step_ends_the_same(tmp_path, whole)
 def test_a_finished_finetune_is_not_trained_again(tmp_path, whole, monkeypatch, caplog):
     states = StateFolder(tmp_path)
     run_finetune(states)
-    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_: pytest.fail("a step more"))
+    monkeypatch.setattr(AdamW, "step", lambda *_: pytest.fail("a step more"))
     assert_same(run_finetune(states), whole["finetune"])
     assert "going on after epoch 3, found in" in caplog.text
 

@@ -95,16 +95,16 @@ REMEDIED = [f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in REMEDIED_C
 CAPTION_FILES = {"similar": "similarity_simple", "random": "random"}
 
 
-def get_swap_name(strategy, cs, seed):
-    """Name of one swap's files, as the original names its caption files."""
-    suffix = "" if seed == SEEDS[0] else f"_seed{seed}"
-    return f"{CORPUS}_Cs{cs}_{CAPTION_FILES[strategy]}{suffix}"
+def get_swap_name(strategy, cs):
+    """Name of the files of one kind of swap, as the original names its caption files."""
+    return f"{CORPUS}_Cs{cs}_{CAPTION_FILES[strategy]}"
 
 
 SWAPS = {
-    get_swap_name(strategy, cs, seed): {"strategy": strategy, "cs": CS[cs], "seed": seed}
-    for strategy, cs, seed in itertools.product(STRATEGIES, CS, SEEDS)
+    get_swap_name(strategy, cs): {"strategy": strategy, "cs": CS[cs]}
+    for strategy, cs in itertools.product(STRATEGIES, CS)
 }
+SEED_SUFFIXES = ["" if seed == SEEDS[0] else f"_seed{seed}" for seed in SEEDS]
 # Projections held side by side: those of all models, and of one model's heads by strategy.
 COMPARISONS = {"models": None} | {
     f"{model}_{strategy}": (model, strategy)

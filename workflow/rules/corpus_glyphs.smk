@@ -9,6 +9,7 @@ rule draw_corpus:
         LOGS / "draw_corpus.log",
     benchmark:
         BENCHMARKS / "draw_corpus.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/arrays.yaml"
     threads: 1

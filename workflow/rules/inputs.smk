@@ -51,7 +51,13 @@ def get_permutations(wildcards):
     if wildcards.condition == CONTROL:
         return []
     strategy, cs = wildcards.condition.split("_Cs")
-    return [RESULTS / f"permutations/{get_swap_name(strategy, cs, seed)}.npy" for seed in SEEDS]
+    name = get_swap_name(strategy, cs)
+    return [RESULTS / f"permutations/{name}{suffix}.npy" for suffix in SEED_SUFFIXES]
+
+
+def get_swap_summaries():
+    """The summaries of all swaps, in the order of strategies, Cs and seeds."""
+    return expand(RESULTS / "permutations/{swap}{suffix}.json", swap=SWAPS, suffix=SEED_SUFFIXES)
 
 
 def get_processes(stage):

@@ -31,9 +31,9 @@ rule swap_captions:
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
         neighbours=DATA / f"corpora/{CORPUS}/neighbours.npz",
     output:
-        permutation=RESULTS / "permutations/{swap}.npy",
-        summary=RESULTS / "permutations/{swap}.json",
-        text=RESULTS / "captions/{swap}.txt",
+        permutations=[RESULTS / f"permutations/{{swap}}{suffix}.npy" for suffix in SEED_SUFFIXES],
+        summaries=[RESULTS / f"permutations/{{swap}}{suffix}.json" for suffix in SEED_SUFFIXES],
+        texts=[RESULTS / f"captions/{{swap}}{suffix}.txt" for suffix in SEED_SUFFIXES],
     log:
         LOGS / "swap_captions/{swap}.log",
     benchmark:
@@ -43,15 +43,15 @@ rule swap_captions:
     threads: 1
     resources:
         mem_mb=get_growing(4000, 5000),
-        runtime=get_growing(60),
+        runtime=get_growing(60, 20),
     params:
         cs=lambda wildcards: SWAPS[wildcards.swap]["cs"],
         strategy=lambda wildcards: SWAPS[wildcards.swap]["strategy"],
-        seed=lambda wildcards: SWAPS[wildcards.swap]["seed"],
+        seeds=SEEDS,
         top_k=config["misalignment"]["top_k"],
         code=get_code_hash("swap_captions.py"),
     message:
-        "Swap captions: {wildcards.swap}"
+        "Swap captions: {wildcards.swap}, all seeds"
     script:
         "../scripts/swap_captions.py"
 
@@ -71,6 +71,7 @@ rule extract_corpus_images:
         LOGS / "extract_corpus_images/{model}/{chunk}.log",
     benchmark:
         BENCHMARKS / "extract_corpus_images/{model}/{chunk}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -105,6 +106,7 @@ rule extract_corpus_texts:
         LOGS / "extract_corpus_texts/{model}.log",
     benchmark:
         BENCHMARKS / "extract_corpus_texts/{model}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -142,6 +144,7 @@ rule finetune_heads:
         LOGS / "finetune_heads/{model}/{condition}.log",
     benchmark:
         BENCHMARKS / "finetune_heads/{model}/{condition}.tsv"
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: get_processes("finetune")

@@ -1,7 +1,7 @@
 # Experiment 3 in figures, each as PNG and PDF; the style of each stands in a module of lib of its own.
 
 # The gallery shows the strongest misalignment among similar captions.
-GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get), SEEDS[0])
+GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get))
 
 
 rule plot_gallery:

@@ -3,7 +3,7 @@
 
 rule tabulate_captions:
     input:
-        swaps=expand(RESULTS / "permutations/{swap}.json", swap=SWAPS),
+        swaps=get_swap_summaries(),
     output:
         table=report(
             RESULTS / "tables/captions.csv",
@@ -21,7 +21,9 @@ rule tabulate_captions:
         mem_mb=500,
         runtime=10,
     params:
-        swaps=list(SWAPS),  # the order of the rows
+        # the order of the rows
+        swaps=list(SWAPS),
+        seeds=SEEDS,
         code=get_code_hash("tabulate_captions.py"),
     message:
         "Tabulate the swapped captions"
@@ -37,7 +39,7 @@ rule measure_purity:
             model=MODELS,
             condition=CONDITIONS,
         ),
-        swaps=expand(RESULTS / "permutations/{swap}.json", swap=SWAPS),
+        swaps=get_swap_summaries(),
     output:
         table=report(
             RESULTS / "tables/misalignment.csv",

@@ -16,6 +16,7 @@ rule pretrain_model:
         BENCHMARKS / "pretrain_model/{model}.tsv"
     wildcard_constraints:
         model=get_pattern(get_models("scratch")),
+    priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
     threads: get_processes("pretrain")

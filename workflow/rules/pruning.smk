@@ -93,19 +93,22 @@ rule plot_pruning:
     input:
         table=RESULTS / "tables/pruning.csv",
     output:
-        png=report(
-            RESULTS / "figures/pruning_{dataset}.png",
-            caption="../report/pruning.rst",
-            category="2 Pruning neurons",
-            labels={
-                "content": "accuracy and silhouette by neurons kept",
-                "dataset": "{dataset}",
-                "form": "figure",
-            },
-        ),
-        pdf=RESULTS / "figures/pruning_{dataset}.pdf",
+        png=[
+            report(
+                RESULTS / f"figures/pruning_{dataset}.png",
+                caption="../report/pruning.rst",
+                category="2 Pruning neurons",
+                labels={
+                    "content": "accuracy and silhouette by neurons kept",
+                    "dataset": dataset,
+                    "form": "figure",
+                },
+            )
+            for dataset in TESTED
+        ],
+        pdf=[RESULTS / f"figures/pruning_{dataset}.pdf" for dataset in TESTED],
     log:
-        LOGS / "plot_pruning/{dataset}.log",
+        LOGS / "plot_pruning.log",
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -113,8 +116,9 @@ rule plot_pruning:
         mem_mb=1000,
         runtime=10,
     params:
+        datasets=TESTED,
         code=get_code_hash("plot_pruning.py"),
     message:
-        "Plot the pruning sweeps of {wildcards.dataset}"
+        "Plot the pruning sweeps"
     script:
         "../scripts/plot_pruning.py"

@@ -7,7 +7,9 @@ rule detect_swaps:
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
         images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
-        permutations=expand(RESULTS / "permutations/{swap}.npy", swap=SWAPS),
+        permutations=expand(
+            RESULTS / "permutations/{swap}{suffix}.npy", swap=SWAPS, suffix=SEED_SUFFIXES
+        ),
     output:
         scores=RESULTS / "detection/{model}.json",
     log:
@@ -21,7 +23,7 @@ rule detect_swaps:
         mem_mb=get_growing(2000, 12000),
         runtime=get_growing(60),
     params:
-        swaps=list(SWAPS.values()),
+        swaps=[swap | {"seed": seed} for swap in SWAPS.values() for seed in SEEDS],
         shards_per_job=config.get("finetune", {}).get("shards_per_job"),
         code=get_code_hash("detect_swaps.py"),
     message:

@@ -1,4 +1,4 @@
-"""Makes the figure of one dataset's pruning sweeps, of pruning.csv."""
+"""Makes the figures of the pruning sweeps, one a dataset, of pruning.csv."""
 
 from lib.figure_pruning import draw_pruning
 from lib.figures import save_figure
@@ -7,5 +7,6 @@ from lib.progress import start_log
 
 start_log(snakemake.log[0])
 table = read_frame(snakemake.input.table)
-figure = draw_pruning(table[table["dataset"] == snakemake.wildcards.dataset])
-save_figure(figure, snakemake.output.png, snakemake.output.pdf)
+output = snakemake.output
+for dataset, png, pdf in zip(snakemake.params.datasets, output.png, output.pdf, strict=True):
+    save_figure(draw_pruning(table[table["dataset"] == dataset]), png, pdf)

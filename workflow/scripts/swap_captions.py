@@ -1,6 +1,7 @@
-"""Makes one permutation of a corpus's captions, its summary, and the captions that it gives.
+"""Makes the permutations of a corpus's captions of one strategy and Cs, one for each seed.
 
-Training captions are swapped; validation pairs keep theirs.
+Each comes with its summary, and with the captions that it gives. Training captions are swapped;
+validation pairs keep theirs.
 """
 
 import json
@@ -15,10 +16,12 @@ start_log(snakemake.log[0])
 params, output = snakemake.params, snakemake.output
 table = read_captions(snakemake.input.captions)
 neighbours = load_neighbours(snakemake.input.neighbours)
-swapped = swap(neighbours, params.cs, params.strategy, params.seed, params.top_k)
-permutation = embed_permutation(swapped.permutation, table.rows("train"), len(table.keys))
-
-write_caption_lines(output.text, [table.captions[row] for row in permutation])
-with atomic_path(output.summary) as temporary:
-    temporary.write_text(json.dumps(summary(swapped), indent=1))
-write_array(output.permutation, permutation)
+for seed, permutation_path, summary_path, text_path in zip(
+    params.seeds, output.permutations, output.summaries, output.texts, strict=True
+):
+    swapped = swap(neighbours, params.cs, params.strategy, seed, params.top_k)
+    permutation = embed_permutation(swapped.permutation, table.rows("train"), len(table.keys))
+    write_caption_lines(text_path, [table.captions[row] for row in permutation])
+    with atomic_path(summary_path) as temporary:
+        temporary.write_text(json.dumps(summary(swapped), indent=1))
+    write_array(permutation_path, permutation)
