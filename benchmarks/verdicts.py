@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.update import replace_between, write_text
 from lib.claims import PRETRAINED, PerImage, judge, select_headlines
-from lib.pruning_orders import OrderMeans, measure_orders
+from lib.pruning_orders import measure_orders
 from lib.statistics import CANNOT_BE_TOLD, HOLDS, LEVEL, wilson_interval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,29 +125,26 @@ def observe(quantity: np.ndarray, generator: np.random.Generator) -> PerImage:
 def simulate_orders(generator: np.random.Generator, purity: float, size: Size) -> dict:
     """What is kept of orders of neurons that tell more or less, purity knowing of it or not.
 
-    Both models and all datasets share the random orders, as in a study.
+    Both models share the random orders, as in a study; they are pruned on the first dataset.
     """
     orders, seed = {}, int(generator.integers(2**31))
     for model in MODELS:
         told = generator.uniform(0, 1, DIM)
         known = (told - told.mean()) / told.std()
         scores = -purity * known + np.sqrt(1 - purity**2) * generator.normal(size=DIM)
-        for dataset in DATASETS:
-            classes = generator.normal(size=(CLASSES, DIM)) * told
-            labels = np.arange(size.images) % CLASSES
-            rows = classes[labels] + generator.normal(size=(size.images, DIM))
-            orders[model, dataset] = OrderMeans(
-                *measure_orders(
-                    rows / np.linalg.norm(rows, axis=1, keepdims=True),
-                    labels,
-                    classes / np.linalg.norm(classes, axis=1, keepdims=True),
-                    scores,
-                    KEEP,
-                    size.orders,
-                    size.silhouette_orders,
-                    seed,
-                )
-            )
+        classes = generator.normal(size=(CLASSES, DIM)) * told
+        labels = np.arange(size.images) % CLASSES
+        rows = classes[labels] + generator.normal(size=(size.images, DIM))
+        orders[model, DATASETS[0]] = measure_orders(
+            rows / np.linalg.norm(rows, axis=1, keepdims=True),
+            labels,
+            classes / np.linalg.norm(classes, axis=1, keepdims=True),
+            scores,
+            KEEP,
+            size.orders,
+            size.silhouette_orders,
+            seed,
+        )
     return orders
 
 
