@@ -1,5 +1,6 @@
 """The report's first page in reStructuredText: which of the study's claims hold on this data."""
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -74,14 +75,15 @@ def format_page(claims: pd.DataFrame, sensitivity: pd.DataFrame | None, is_drawn
     return "\n\n".join(parts) + "\n"
 
 
-def format_image(image: str) -> str:
-    """The figure of the verdicts, held by the page itself: a report is one file.
+def format_image(image: bytes) -> str:
+    """A PNG that the page itself holds: a report is one file.
 
-    Args:
-        image: a PNG in base64.
+    The address goes over many lines, which docutils joins: it refuses lines of 10,000 characters.
     """
+    lines = base64.encodebytes(image).decode().splitlines()
+    address = "".join(f"   {line}\n" for line in lines)
     return (
-        f".. image:: data:image/png;base64,{image}\n"
+        f".. image:: data:image/png;base64,\n{address}"
         "   :alt: Effect and interval of every claim, coloured by verdict, beside published ones\n"
         "   :width: 100%\n"
     )

@@ -23,7 +23,7 @@ NAMES = {
     "high_purity": "purest kept",
     "low_purity": "least pure kept",
     "random": "random kept, mean",
-    "full": "all neurons (pretrained)",
+    "full": "all kept, pretrained",
 }
 CONTROL_LINE = {"color": SKY, "linestyle": (0, (1, 1)), "linewidth": 1.0, "zorder": 1}
 
@@ -62,7 +62,7 @@ def draw_pruning(table: pd.DataFrame, classes: int, control: pd.DataFrame | None
         column[-1].set_xlabel("neurons kept, k")
     handles = [*_handles(), chance_handle()]
     if control is not None:
-        handles.insert(-1, Line2D([], [], label="all neurons (control, Cs = 0)", **CONTROL_LINE))
+        handles.insert(-1, Line2D([], [], label="all kept, control", **CONTROL_LINE))
     place_legend(figure, handles)
     return figure
 

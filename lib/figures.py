@@ -237,7 +237,7 @@ def pretrained_handle() -> Line2D:
     )
 
 
-def baseline_handle(label: str = "random Gaussian projection, 95% band") -> Patch:
+def baseline_handle(label: str = "random projection, 95% band") -> Patch:
     """The legend's entry for `draw_random_baseline`."""
     look = {"facecolor": GREY, "edgecolor": BLACK, "linewidth": 0.8, "linestyle": (0, (3, 1.5))}
     return Patch(label=label, **look)
@@ -245,9 +245,7 @@ def baseline_handle(label: str = "random Gaussian projection, 95% band") -> Patc
 
 def chance_handle() -> Line2D:
     """The legend's entry for `draw_chance`."""
-    return Line2D(
-        [], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label="chance, 1 / classes"
-    )
+    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label="chance")
 
 
 def style_handle(style: Style, label: str, filled: bool = True) -> Line2D:

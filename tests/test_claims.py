@@ -1,5 +1,6 @@
 """Verdicts on small tables whose effects are known, and the page that tells them."""
 
+import base64
 import io
 import itertools
 import re
@@ -24,7 +25,14 @@ from lib.claims import (
     judge_pruning,
     select_headlines,
 )
-from lib.claims_page import escape, format_interval, format_number, format_p, format_page
+from lib.claims_page import (
+    escape,
+    format_image,
+    format_interval,
+    format_number,
+    format_p,
+    format_page,
+)
 from lib.pruning_orders import OrderMeans
 from lib.statistics import holm
 
@@ -472,6 +480,14 @@ def test_names_are_shown_as_they_are():
         assert f"{name}, mean over datasets" in text
         assert f"{name}, similar" in page.tables[-1][0]
     assert page.tags == plain.tags
+
+
+def test_the_figure_is_held_by_the_page_whatever_its_size():
+    image = np.random.default_rng(0).bytes(50_000)
+    html = publish_string(format_image(image), writer="html5").decode()
+    (address,) = re.findall(r'src="data:image/png;base64,([^"]*)"', html)
+    assert base64.b64decode(address) == image
+    assert publish(format_image(image)).tags >= {"img"}
 
 
 @pytest.mark.parametrize("text", [*ODD_NAMES, "a\nb", "x  y ", "- item", "1. item", "ümlaut — ✓"])

@@ -425,13 +425,13 @@ def test_bars_of_accuracy_end_where_accuracies_do():
 def test_pruned_models_stand_beside_their_control():
     figure = FULL.draw("pruning")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "all neurons (control, Cs = 0)" in labels
+    assert "all kept, control" in labels
     table = pd.DataFrame(
         [["clip", "high_purity", 0, 16, 0.5, 0.1, "digits"]],
         columns=["model", "strategy", "draw", "kept", "accuracy", "silhouette", "dataset"],
     )
     labels = [text.get_text() for text in draw_pruning(table, 10).legends[0].get_texts()]
-    assert "all neurons (control, Cs = 0)" not in labels
+    assert "all kept, control" not in labels
 
 
 def test_claims_show_intervals_verdicts_and_published_values():

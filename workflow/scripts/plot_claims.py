@@ -1,6 +1,5 @@
 """Makes the figure of the verdicts, of claims.csv, and its place on the report's first page."""
 
-import base64
 from pathlib import Path
 
 from lib.claims import read_claims, select_headlines
@@ -14,6 +13,5 @@ start_log(snakemake.log[0])
 output = snakemake.output
 headlines = select_headlines(read_claims(snakemake.input.table))
 save_figure(draw_claims(headlines), output.png, output.pdf)
-image = base64.b64encode(Path(output.png).read_bytes()).decode()
 with atomic_path(output.page) as temporary:
-    temporary.write_text(format_image(image), encoding="utf-8")
+    temporary.write_text(format_image(Path(output.png).read_bytes()), encoding="utf-8")
