@@ -1,13 +1,15 @@
-"""The study's claims, judged on what was measured: effect, interval, verdict.
+"""The study's claims, judged on what was measured: effect, interval, p, verdict.
 
-Rows follow from tables alone. An interval covers one source of variation, named in each row:
+Each row names what its interval and p vary over:
 
 - images: the same two pretrained models on other images of the same datasets. Not other pretraining
   runs: such a row speaks of these checkpoints only.
 - neuron orders: what keeping the purest neurons yields, against random orders of the same neurons.
 - seeds: other swaps, batches and crops of the fine-tunes; the pretrained model stays the same.
+- seeds and images: both; accuracies of all seeds are those of the same images.
 
-There is no correction for the number of claims.
+p values are corrected by Holm's method within a family: the headlines of the study are one, and so
+are the single cases of each claim. A verdict follows from the interval and the corrected p.
 """
 
 import itertools
@@ -19,16 +21,18 @@ import numpy as np
 import pandas as pd
 
 from lib.frames import list_strategies, read_frame, seed_table
+from lib.pruning_orders import OrderMeans
 from lib.statistics import (
     CANNOT_BE_TOLD,
     DOES_NOT_HOLD,
     HOLDS,
-    Interval,
-    contrast_to_draws,
-    difference_to_draws,
-    mean_interval,
-    slope_interval,
-    stratified_bootstrap,
+    Effect,
+    contrast_effect,
+    holm,
+    mean_effect,
+    order_effect,
+    paired_effect,
+    trend_effect,
     verdict,
 )
 
@@ -37,13 +41,19 @@ COLUMNS = (
     "experiment",
     "claim",
     "scope",
+    "published",
     "effect",
     "low",
     "high",
     "unit",
+    "p",
+    "p_holm",
+    "family",
     "variation",
-    "published",
     "verdict",
+    "published_effect",
+    "published_other",
+    "claimed_sign",
     "model",
     "dataset",
     "strategy",
@@ -51,9 +61,11 @@ COLUMNS = (
     "recipe",
 )
 PLACES = COLUMNS[-5:]
+HEADLINES, CASES = "headlines", "cases of the claim"
 PLURALS = {"model": "models", "dataset": "datasets"}
 # How each measure is told: an accuracy of 1 is 100 points.
 SCALES = {"accuracy": (100.0, "points"), "silhouette": (1.0, "silhouette")}
+PRETRAINED = ("pretrained", None, None)  # strategy, Cs and seed
 
 # Sun et al. (2025): what the text says, beside what its own tables and figures give.
 PUBLISHED_CS = (0, 0.1, 0.3, 0.5, 0.8)
@@ -69,17 +81,28 @@ PUBLISHED_LOW = (38.5, 40.1, 41.2, 42.5, 43.8, 44.9, 45.5)
 
 
 class PerImage(NamedTuple):
-    """Outcomes of a pretrained model, image by image: (n,) whether correct, (n,) silhouettes."""
+    """Outcomes of a head, image by image: (n,) whether correct, (n,) silhouettes."""
 
     accuracy: np.ndarray
     silhouette: np.ndarray
 
 
+class Published(NamedTuple):
+    """What the study says of an effect: in words, in our unit, and where its sources disagree."""
+
+    words: str = ""
+    effect: float | None = None
+    other: float | None = None
+
+
+# By model and dataset, then by strategy, Cs and seed of the head (`PRETRAINED` for the model's own)
+Outcomes = Mapping[tuple[str, str], Mapping[tuple, PerImage]]
+
+
 def judge(
-    per_image: Mapping[tuple[str, str], PerImage],
-    pruning: pd.DataFrame | None = None,
+    outcomes: Outcomes,
+    orders: Mapping[tuple[str, str], OrderMeans] | None = None,
     misalignment: pd.DataFrame | None = None,
-    misalignment_accuracy: pd.DataFrame | None = None,
     sensitivity: pd.DataFrame | None = None,
     baselines: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
@@ -89,88 +112,90 @@ def judge(
     claim has not. The recipe is "main" but for the rows of the sensitivity grid.
 
     Args:
-        per_image: by model and dataset, in the order of the study.
-        pruning, misalignment, misalignment_accuracy, sensitivity: the tables, None where the study
-            has not that experiment.
+        outcomes: of every head on every dataset, models and datasets in the order of the study.
+        orders: of the pretrained models, by model and dataset; None without experiment 2.
+        misalignment, sensitivity: the tables, None without experiment 3.
         baselines: see `judge_comparison`.
     """
-    rows = judge_comparison(per_image, baselines)
-    if pruning is not None:
-        rows += judge_pruning(pruning)
+    rows = judge_comparison(outcomes, baselines)
+    if orders is not None:
+        rows += judge_pruning(orders)
     if misalignment is not None:
         rows += judge_cosines(misalignment.assign(recipe="main"))
-    if misalignment_accuracy is not None:
-        rows += judge_downstream(misalignment_accuracy)
+        rows += judge_downstream(outcomes)
     if sensitivity is not None:
         others = sensitivity[sensitivity["recipe"] != "main"]
         for recipe in others["recipe"].unique():
             rows += judge_cosines(others[others["recipe"] == recipe])
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return _add_verdicts(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def judge_comparison(
-    per_image: Mapping[tuple[str, str], PerImage], baselines: Mapping[str, str] | None = None
-) -> list[dict]:
+def judge_comparison(outcomes: Outcomes, baselines: Mapping[str, str] | None = None) -> list[dict]:
     """Experiment 1: a model's accuracy and silhouette exceed those of its baseline.
 
     Args:
-        per_image: outcomes by model and dataset.
+        outcomes: as in `judge`; the pretrained heads are compared.
         baselines: model to the one that it is held against; by default each later model is held
             against the first.
     """
-    models = list(dict.fromkeys(model for model, _ in per_image))
+    models = list(dict.fromkeys(model for model, _ in outcomes))
     if baselines is None:
         baselines = dict.fromkeys(models[1:], models[0])
-    datasets = list(dict.fromkeys(dataset for _, dataset in per_image))
+    datasets = list(dict.fromkeys(dataset for _, dataset in outcomes))
     published = {
-        "accuracy": "+5.4 points (text); +3.2 (its table)",
-        "silhouette": "+24% (text); +0.030 (its table)",
+        "accuracy": Published("+5.4 points (text); +3.2 (its table)", 5.4, 3.2),
+        "silhouette": Published("+24% (text); +0.030 (its table)", 0.030),
     }
     rows = []
     for (model, baseline), measure in itertools.product(baselines.items(), SCALES):
         scale, unit = SCALES[measure]
         differences = {
-            dataset: getattr(per_image[model, dataset], measure).astype(float)
-            - getattr(per_image[baseline, dataset], measure)
+            dataset: scale
+            * np.subtract(
+                *(
+                    getattr(outcomes[name, dataset][PRETRAINED], measure).astype(float)
+                    for name in (model, baseline)
+                )
+            )
             for dataset in datasets
         }
         claim = f"{measure} exceeds that of {baseline}"
         for dataset in ("", *datasets):
             strata = [differences[dataset]] if dataset else list(differences.values())
-            interval = _scale(stratified_bootstrap(strata, seed=0), scale)
-            rows.append(
-                _row(1, claim, interval, unit, "images", model=model, dataset=dataset)
-                | {"published": "" if dataset else published[measure]}
-            )
+            effect = paired_effect(strata, seed=0)
+            told = Published() if dataset else published[measure]
+            place = {"model": model, "dataset": dataset}
+            rows.append(_row(1, claim, effect, unit, "images", told, **place))
     return rows
 
 
-def judge_pruning(table: pd.DataFrame) -> list[dict]:
+def judge_pruning(orders: Mapping[tuple[str, str], OrderMeans]) -> list[dict]:
     """Experiment 2: the purest neurons keep more than random ones, and than the least pure ones.
 
     Values are averaged over all k. The order that keeps the least pure first is the reverse of the
     one that keeps the purest first, so the difference of the two is held against those of random
-    orders and their reverses. Draws with the same number are the same order on every dataset and
+    orders and their reverses. Random orders with the same number are the same on every dataset and
     model of one dim, so that the interval of a mean over them knows that they vary together.
     """
-    models, datasets = table["model"].unique(), table["dataset"].unique()
+    models, datasets = (list(dict.fromkeys(names)) for names in zip(*orders, strict=True))
+    places = [("", ""), *((model, "") for model in models), *itertools.product(models, datasets)]
     rows = []
     for measure, (scale, unit) in SCALES.items():
-        means = table.groupby(["strategy", "draw", "model", "dataset"])[measure].mean() * scale
-        claims = {
-            f"purest neurons keep more {measure} than random ones": _against_random,
-            f"purest neurons keep more {measure} than least pure ones": _against_reverse,
-        }
-        for (claim, contrast), model, dataset in itertools.product(
-            claims.items(), ("", *models), ("", *datasets)
-        ):
-            if dataset and not model:
-                continue
-            interval = contrast(_average(means, model=model, dataset=dataset))
-            row = _row(2, claim, interval, unit, "neuron orders", model=model, dataset=dataset)
-            if not model and measure == "accuracy":
-                row["published"] = _published_pruning(contrast is _against_reverse)
-            rows.append(row)
+        for other, contrast in PRUNING_CONTRASTS.items():
+            claim = f"purest neurons keep more {measure} than {other}"
+            for model, dataset in places:
+                means = scale * np.mean(
+                    [
+                        getattr(found, measure)
+                        for place, found in orders.items()
+                        if model in ("", place[0]) and dataset in ("", place[1])
+                    ],
+                    axis=0,
+                )
+                is_published = not model and measure == "accuracy"
+                told = _published_pruning(other) if is_published else Published()
+                place = {"model": model, "dataset": dataset}
+                rows.append(_row(2, claim, contrast(means), unit, "neuron orders", told, **place))
     return rows
 
 
@@ -192,46 +217,51 @@ def judge_cosines(table: pd.DataFrame) -> list[dict]:
             if curves.empty or curves.shape[1] < 2:
                 continue
             place = {"model": model, "strategy": strategy, "projection": projection}
-            slope, change = _slope(curves), _relative_change(curves)
-            claims = (
+            cs = curves.columns.to_numpy(dtype=float)
+            slope = trend_effect(cs, curves.to_numpy())
+            change = mean_effect(_relative_changes(curves))
+            last = f"mean |cos| is higher at Cs {cs[-1]:g} than at 0"
+            is_published = not model and strategy == "similar"
+            for claim, effect, unit, told in (
                 ("mean |cos| grows with Cs", slope, "|cos| per unit of Cs", _published_slope()),
-                (
-                    f"mean |cos| is higher at Cs {curves.columns[-1]:g} than at 0",
-                    change,
-                    "%",
-                    "+114% (text); +127% (figure)",
-                ),
-            )
-            for claim, interval, unit, published in claims:
-                row = _row(3, claim, interval, unit, "seeds", recipe=recipe, **place)
-                is_published = not model and strategy == "similar"
-                rows.append(row | {"published": published if is_published else ""})
+                (last, change, "%", Published("+114% (text); +127% (figure)", 114, 127)),
+            ):
+                told = told if is_published else Published()
+                rows.append(_row(3, claim, effect, unit, "seeds", told, recipe=recipe, **place))
     return rows
 
 
-def judge_downstream(table: pd.DataFrame) -> list[dict]:
+def judge_downstream(outcomes: Outcomes) -> list[dict]:
     """Experiment 3: accuracy and silhouette of the downstream datasets fall with Cs.
 
-    Rows without a dataset are of the mean over datasets; without a model, over models too.
+    Rows without a dataset are of the mean over datasets; without a model, over models too. The
+    interval covers seeds and images: what a Cs does to these very images, it does in every seed.
     """
-    models, strategies = list(table["model"].unique()), list_strategies(table)
-    datasets = list(table["dataset"].unique())
+    models, datasets = (list(dict.fromkeys(names)) for names in zip(*outcomes, strict=True))
+    names = dict.fromkeys(name for found in outcomes.values() for name, _, _ in found)
+    strategies = [name for name in names if name not in ("pretrained", "none")]
     places = [("", strategy, "") for strategy in strategies]
     places += list(itertools.product(models, strategies, ("", *datasets)))
     rows = []
     for measure, (scale, unit) in SCALES.items():
-        claim = f"{measure} falls with Cs"
-        unit = f"{unit} per unit of Cs"
+        claim, unit = f"{measure} falls with Cs", f"{unit} per unit of Cs"
+        curves = {
+            (*place, strategy): _image_curves(found, strategy, measure)
+            for place, found in outcomes.items()
+            for strategy in strategies
+        }
         for model, strategy, dataset in places:
-            chosen = table[table["dataset"] == dataset] if dataset else table
-            curves = _average_curves(chosen, measure, model, strategy)
-            if curves.empty or curves.shape[1] < 2:
+            chosen = [[model] if model else models, [dataset] if dataset else datasets]
+            cs, by_seed, by_image = _gather_curves(curves, *chosen, strategy)
+            if len(by_seed) == 0 or len(cs) < 2:
                 continue
-            place = {"model": model, "strategy": strategy, "dataset": dataset}
-            row = _row(3, claim, _scale(_slope(curves), scale), unit, "seeds", falls=True, **place)
+            effect = trend_effect(cs, scale * by_seed, [scale * images for images in by_image])
+            told = Published()
             if not model and strategy == "similar" and measure == "accuracy":
                 slope = np.polyfit(PUBLISHED_CS, np.mean(PUBLISHED_ACCURACY, axis=0), 1)[0]
-                row["published"] = f"{slope:+.1f} (its tables)"
+                told = Published(f"{slope:+.1f} (its tables)", slope)
+            place = {"model": model, "strategy": strategy, "dataset": dataset}
+            row = _row(3, claim, effect, unit, "seeds and images", told, claimed_sign=-1, **place)
             rows.append(row)
     return rows
 
@@ -266,23 +296,75 @@ def count_cases(claims: pd.DataFrame, headline: Mapping[str, Any]) -> dict[str, 
     return {name: int(found.get(name, 0)) for name in VERDICTS}
 
 
-def _against_random(means: pd.Series) -> Interval:
-    return difference_to_draws(means["high_purity"].iloc[0], means["random"].to_numpy())
+def _against_random(means: np.ndarray) -> Effect:
+    """The purest neurons kept, among random orders; the least pure are one more such order."""
+    draws = np.concatenate([means[1:].ravel(), means[0, 1:]])
+    return order_effect(float(means[0, 0]), draws, float(means[1:].mean()))
 
 
-def _against_reverse(means: pd.Series) -> Interval:
-    draws = means["random"].sort_index().to_numpy()
-    pairs = len(draws) // 2  # draw 2i + 1 is the reverse of draw 2i
-    contrast = means["high_purity"].iloc[0] - means["low_purity"].iloc[0]
-    return contrast_to_draws(contrast, draws[: 2 * pairs : 2] - draws[1 : 2 * pairs : 2])
+def _against_reverse(means: np.ndarray) -> Effect:
+    return contrast_effect(means[:, 0] - means[:, 1])
 
 
-def _average(means: pd.Series, **place: str) -> pd.Series:
-    """Means by strategy and draw, of one model and dataset, or over all where it is empty."""
-    for level, value in place.items():
-        if value:
-            means = means[means.index.get_level_values(level) == value]
-    return means.groupby(level=["strategy", "draw"]).mean()
+PRUNING_CONTRASTS = {"random ones": _against_random, "least pure ones": _against_reverse}
+
+
+def _add_verdicts(claims: pd.DataFrame) -> pd.DataFrame:
+    """Claims with family, corrected p and verdict."""
+    if claims.empty:
+        return claims
+    is_headline = claims.index.isin(select_headlines(claims).index)
+    family = np.where(is_headline, HEADLINES, CASES)
+    # cases of one claim: what differs is the model and the dataset; in experiment 1 each model
+    # has its own claim
+    keys = claims[["claim", "strategy", "projection", "recipe"]].assign(
+        family=family, model=claims["model"].where(claims["experiment"] == 1, "")
+    )
+    keys.loc[is_headline, ["claim", "strategy", "projection", "recipe", "model"]] = ""
+    corrected = claims["p"].groupby([keys[name] for name in keys]).transform(holm)
+    bounds = np.sort(claims[["low", "high"]].mul(claims["claimed_sign"], axis=0).to_numpy(), axis=1)
+    verdicts = [verdict(*row, p) for row, p in zip(bounds, corrected, strict=True)]
+    return claims.assign(family=family, p_holm=corrected, verdict=verdicts)
+
+
+def _image_curves(
+    found: Mapping[tuple, PerImage], strategy: str, measure: str
+) -> tuple[list[float], dict[int, np.ndarray]]:
+    """Values of Cs, the control at 0, and by seed the (n, Cs) outcomes; whole seeds only."""
+    heads = {
+        (seed, cs): getattr(outcome, measure)
+        for (name, cs, seed), outcome in found.items()
+        if name in ("none", strategy)
+    }
+    cs = sorted({value for _, value in heads})
+    seeds = sorted({seed for seed, _ in heads})
+    whole = [seed for seed in seeds if all((seed, value) in heads for value in cs)]
+    return cs, {
+        seed: np.stack([heads[seed, value] for value in cs], axis=1).astype(float) for seed in whole
+    }
+
+
+def _gather_curves(
+    curves: Mapping[tuple, tuple[list[float], dict[int, np.ndarray]]],
+    models: Sequence[str],
+    datasets: Sequence[str],
+    strategy: str,
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Values of Cs; means over models and datasets (seeds, Cs); and by dataset (n, Cs) by image."""
+    chosen = {
+        dataset: [curves[model, dataset, strategy] for model in models] for dataset in datasets
+    }
+    every = [curve for found in chosen.values() for curve in found]
+    seeds = sorted(set.intersection(*(set(by_seed) for _, by_seed in every)))
+    values = {
+        dataset: {seed: np.mean([by_seed[seed] for _, by_seed in found], axis=0) for seed in seeds}
+        for dataset, found in chosen.items()
+    }
+    by_seed = [
+        np.mean([images[seed].mean(axis=0) for images in values.values()], axis=0) for seed in seeds
+    ]
+    by_image = [np.mean(list(images.values()), axis=0) for images in values.values() if seeds]
+    return np.array(every[0][0]), np.array(by_seed), by_image
 
 
 def _average_curves(rows: pd.DataFrame, column: str, model: str, strategy: str) -> pd.DataFrame:
@@ -296,44 +378,41 @@ def _average_curves(rows: pd.DataFrame, column: str, model: str, strategy: str) 
     return sum(curves[1:], curves[0]).dropna() / len(curves)
 
 
-def _slope(curves: pd.DataFrame) -> Interval:
-    return slope_interval(curves.columns.to_numpy(dtype=float), curves.to_numpy())
-
-
-def _relative_change(curves: pd.DataFrame) -> Interval:
-    """From the smallest Cs to the largest, in per cent of the former."""
+def _relative_changes(curves: pd.DataFrame) -> np.ndarray:
+    """From the smallest Cs to the largest, in per cent of the former, by seed."""
     first, last = curves.iloc[:, 0], curves.iloc[:, -1]
-    return mean_interval((100 * (last - first) / first).to_numpy())
-
-
-def _scale(interval: Interval, factor: float) -> Interval:
-    return Interval(*(factor * bound for bound in interval))
+    return (100 * (last - first) / first).to_numpy()
 
 
 def _row(
     experiment: int,
     claim: str,
-    interval: Interval,
+    effect: Effect,
     unit: str,
     variation: str,
-    falls: bool = False,
+    published: Published,
+    claimed_sign: int = 1,
     recipe: str = "main",
     **place: str,
 ) -> dict:
-    """A row with its verdict; `falls`: what is claimed is a negative effect."""
-    effect, low, high = (round(bound, 12) for bound in interval)  # rounding is no effect
+    """A row without its verdict, which depends on the other rows of its family."""
+    estimate, low, high = (round(bound, 12) for bound in effect[:3])  # rounding is no effect
+    is_none = estimate == 0 and not np.isnan(effect.p)
     places = dict.fromkeys(PLACES, "") | place | {"recipe": recipe}
     return {
         "experiment": experiment,
         "claim": claim,
         "scope": _describe_scope(experiment, places),
-        "effect": effect,
+        "published": published.words,
+        "effect": estimate,
         "low": low,
         "high": high,
         "unit": unit,
+        "p": 1.0 if is_none else effect.p,
         "variation": variation,
-        "published": "",
-        "verdict": verdict(-high, -low) if falls else verdict(low, high),
+        "published_effect": published.effect,
+        "published_other": published.other,
+        "claimed_sign": claimed_sign,
         **places,
     }
 
@@ -356,16 +435,16 @@ def _join(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _published_pruning(is_reverse: bool) -> str:
-    if not is_reverse:
-        return "above random on CIFAR-10 (figure)"
+def _published_pruning(other: str) -> Published:
+    if other == "random ones":
+        return Published("above random on CIFAR-10 (figure)")
     mean = np.mean(np.subtract(PUBLISHED_HIGH, PUBLISHED_LOW))
-    return f"{mean:+.1f} (CIFAR-10); reversed on DTD, EuroSAT at small k"
+    return Published(f"{mean:+.1f} (CIFAR-10); reversed on DTD, EuroSAT at small k", mean)
 
 
-def _published_slope() -> str:
+def _published_slope() -> Published:
     text, figure = (
         np.polyfit(PUBLISHED_CS, values, 1)[0]
         for values in (PUBLISHED_COSINE, PUBLISHED_COSINE_FIGURE)
     )
-    return f"{text:+.3f} (text); {figure:+.3f} (figure)"
+    return Published(f"{text:+.3f} (text); {figure:+.3f} (figure)", text, figure)

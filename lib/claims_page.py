@@ -1,5 +1,6 @@
 """The report's first page in reStructuredText: which of the study's claims hold on this data."""
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,26 +11,30 @@ from lib.claims import count_cases, select_headlines
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
 INTRODUCTION = f"""\
-Do the study's claims hold on this data? Each verdict follows from the interval beside it alone:
-*{HOLDS}* where all of it lies on the claimed side of zero, *{DOES_NOT_HOLD}* where none of it
-does, *{CANNOT_BE_TOLD}* where it holds zero, or where there is no interval."""
+Do the study's claims hold on this data? Each verdict follows from the interval and the p beside
+it: *{HOLDS}* where all of the interval lies on the claimed side of zero, *{DOES_NOT_HOLD}* where
+none of it does, both only if p is at most 0.05 after Holm's correction for all claims of this page;
+else *{CANNOT_BE_TOLD}*: the data are too few, which is not to say that there is no effect."""
 NOTHING = "One model alone, and neither pruned nor fine-tuned: there is no claim to judge."
 READING = """\
-Below each effect stand the source of variation that its interval covers, the published value (Sun
-et al., 2025; measured on other data) and the verdicts of the single cases that the row averages
-over; each case stands in the table of claims. Intervals are not corrected for the number of claims.
-They cover one source of variation each:"""
+Below each effect stand p before and after the correction, what the interval varies over, the
+published value (Sun et al., 2025; measured on other data) and the verdicts of the single cases that
+the row averages over (corrected for the cases of that claim); each case stands in the table of
+claims. Intervals are of 95%, not widened for the number of claims. They cover:"""
 INTERVALS = {
     "images": """\
-other images of the same datasets, each dataset weighing the same (bootstrap, paired by image; for
-silhouettes with class means held fixed, so that the interval of a single dataset is approximate).
-Such a verdict speaks of these checkpoints, not of other pretraining runs.""",
+other images of the same datasets, each dataset weighing the same (bootstrap, paired by image; p
+also from sign flips; for silhouettes with class means held fixed, so that the interval of a single
+dataset is approximate). It speaks of these checkpoints, not of other pretraining runs.""",
     "neuron orders": """\
-random orders of the same neurons, values averaged over all numbers of neurons kept. Other images or
-other pretraining runs are not covered.""",
+random orders of the same neurons and their reverses, values averaged over all numbers of neurons
+kept; p is the rank among them. Other pretraining runs are not covered.""",
     "seeds": """\
 other swaps, batches and crops in fine-tuning the same pretrained models (Student's interval over
-seeds). Other pretraining runs are not covered.""",
+seeds; the p of a trend also from Page's exact test). Other pretraining runs are not covered.""",
+    "seeds and images": """\
+the same, and other images of the same datasets: the variances of both are added (Welch's
+interval). Other pretraining runs are not covered.""",
 }
 BUILT_IN = """\
 **Built in:** this corpus is drawn, and its rewrites are cleaner than its raw captions. That a model
@@ -39,7 +44,8 @@ most similar one often says the same in other words: swaps among similar caption
 they would among captions of the web."""
 GRID = """\
 Experiment 3 under other recipes of fine-tuning: does mean \\|cos\\| grow with Cs? Slope per unit of
-Cs, with its 95% interval over seeds; the main recipe in bold."""
+Cs, with its 95% interval over seeds; verdicts are corrected within each recipe, projection and
+strategy; the main recipe in bold."""
 EXPERIMENTS = {
     1: "Experiment 1: models compared",
     2: "Experiment 2: neurons pruned",
@@ -69,6 +75,20 @@ def format_page(claims: pd.DataFrame, sensitivity: pd.DataFrame | None, is_drawn
     return "\n\n".join(parts) + "\n"
 
 
+def format_image(image: bytes) -> str:
+    """A PNG that the page itself holds: a report is one file.
+
+    The address goes over many lines, which docutils joins: it refuses lines of 10,000 characters.
+    """
+    lines = base64.encodebytes(image).decode().splitlines()
+    address = "".join(f"   {line}\n" for line in lines)
+    return (
+        f".. image:: data:image/png;base64,\n{address}"
+        "   :alt: Effect and interval of every claim, coloured by verdict, beside published ones\n"
+        "   :width: 100%\n"
+    )
+
+
 def escape(text: object) -> str:
     """A text on one line that reStructuredText shows as it is: no markup, link or directive."""
     words = " ".join(str(text).split())
@@ -95,6 +115,16 @@ def format_interval(low: float, high: float, estimate: float) -> str:
     return f"[{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
+def format_p(p: float) -> str:
+    """A p with two digits that count: 0.012, <0.0001."""
+    if math.isnan(p):
+        return "unknown"
+    if p < 0.0001:
+        return "<0.0001"
+    digits = 1 - int(f"{p:.1e}".partition("e")[2])
+    return f"{p:.{min(digits, 4)}f}"
+
+
 def _format_headlines(claims: pd.DataFrame, headlines: pd.DataFrame) -> str:
     """A table for each experiment: claim, verdict, and what the verdict rests on."""
     parts = []
@@ -112,7 +142,8 @@ def _format_evidence(claims: pd.DataFrame, row: Mapping[str, Any]) -> str:
     """Effect and interval, what the interval covers, the published value, and single cases."""
     published = f"; published: {row['published']}" if row["published"] else ""
     cases = ", ".join(f"{name} {count}" for name, count in count_cases(claims, row).items())
-    texts = [f"{format_effect(row)} {row['unit']}", f"varies over {row['variation']}{published}"]
+    p = f"p {format_p(row['p'])}, corrected {format_p(row['p_holm'])}"
+    texts = [f"{format_effect(row)} {row['unit']}", p, f"varies over {row['variation']}{published}"]
     texts.append(f"single cases: {cases}")
     return _line_block([escape(text) for text in texts])
 

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from lib.figures import (
     block_grid,
+    chance_handle,
     crossed_handles,
+    draw_chance,
     draw_crossed_curves,
     draw_pretrained_level,
     model_styles,
@@ -22,7 +24,11 @@ from lib.figures import (
 )
 from lib.frames import cs_curve, list_strategies
 
-MEASURES = {"accuracy": (100, "accuracy (%)"), "silhouette": (1, "silhouette")}
+# scale, label, and the values that are possible: an interval ends where they do
+MEASURES = {
+    "accuracy": (100, "accuracy (%)", (0, 1)),
+    "silhouette": (1, "silhouette", (-1, 1)),
+}
 
 
 @styled
@@ -31,7 +37,8 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
 
     Args:
         table: misalignment_accuracy.csv. Lines are means over seeds, bars 95% t-intervals over
-            seeds; the x axis is the nominal Cs, and Cs 0 the fine-tuned control.
+            seeds; the x axis is the nominal Cs, and Cs 0 the fine-tuned control. Chance is 1 /
+            n_classes.
     """
     datasets = list(table["dataset"].unique())
     figure = new_figure(0.7 + 2.6 * -(-len(datasets) // 3))
@@ -39,24 +46,25 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
     styles, lines = model_styles(table["model"]), strategy_lines(list_strategies(table))
     for number, (dataset, column) in enumerate(panels.items()):
         rows = table[table["dataset"] == dataset]
-        for axes, (measure, (scale, label)) in zip(column, MEASURES.items(), strict=True):
-            _draw_panel(axes, rows, measure, scale, styles, lines)
+        for axes, measure in zip(column, MEASURES, strict=True):
+            _draw_panel(axes, rows, measure, styles, lines)
             if number % 3 == 0:
-                axes.set_ylabel(label)
+                axes.set_ylabel(MEASURES[measure][1])
+        draw_chance(column[0], 100 / rows["n_classes"].iloc[0])
         column[0].set_title(dataset)
         column[0].tick_params(labelbottom=False)
         column[-1].set_xlabel("nominal Cs")
-    place_legend(figure, [*crossed_handles(styles, lines), pretrained_handle()])
+    handles = [*crossed_handles(styles, lines), pretrained_handle(), chance_handle()]
+    place_legend(figure, handles)
     return figure
 
 
-def _draw_panel(
-    axes: Axes, rows: pd.DataFrame, measure: str, scale: float, styles: dict, lines: dict
-) -> None:
+def _draw_panel(axes: Axes, rows: pd.DataFrame, measure: str, styles: dict, lines: dict) -> None:
+    scale, _, possible = MEASURES[measure]
     curves = {}
     for model, strategy in itertools.product(styles, lines):
         cs, intervals = cs_curve(rows[rows["model"] == model], strategy, measure)
-        curves[model, strategy] = (cs, scale * np.array(intervals))
+        curves[model, strategy] = (cs, scale * np.clip(intervals, *possible))
     draw_crossed_curves(axes, curves, styles, lines)
     for model, style in styles.items():
         chosen = rows[(rows["model"] == model) & (rows["strategy"] == "pretrained")]

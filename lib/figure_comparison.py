@@ -1,7 +1,10 @@
 """The pretrained models side by side: accuracy and silhouette on every dataset."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -19,12 +22,14 @@ from lib.figures import (
 
 
 @styled
-def draw_comparison(table: pd.DataFrame) -> Figure:
+def draw_comparison(table: pd.DataFrame, control: pd.DataFrame | None = None) -> Figure:
     """Accuracy with 95% Wilson intervals and chance (left), silhouette (right), a line a dataset.
 
     Args:
         table: clip_vs_laclip.csv. Chance is 1 / number of classes. Published values, where there
             are any, are open markers beside what was measured.
+        control: misalignment_accuracy.csv, where the study has fine-tuned: crosses are the means
+            over seeds of the controls, fine-tuned on captions of which none was swapped.
     """
     styles = model_styles(table["model"])
     datasets = list(table["dataset"].unique())
@@ -43,6 +48,10 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         published |= {"linestyle": "none", "markersize": 4.6, "zorder": 1.5}
         accuracy.plot(100 * rows["published_accuracy"].astype(float), places, **published)
         silhouette.plot(rows["published_silhouette"].astype(float), places, **published)
+        if control is not None:
+            _draw_control(
+                accuracy, silhouette, control[control["model"] == model], datasets, places, style
+            )
     chance = 100 / table.groupby("dataset")["n_classes"].first()[datasets]
     heights = np.arange(len(datasets))
     accuracy.vlines(chance, heights - 0.36, heights + 0.36, color=BLACK, linewidth=1.1)
@@ -61,5 +70,23 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     )
     if table["published_accuracy"].notna().any():
         handles.append(style_handle(Style(MUTED, "o", "none"), "published", filled=False))
+    if control is not None:
+        handles.append(style_handle(Style(MUTED, "x", "none"), "control, Cs = 0"))
     place_legend(figure, [*handles, chance_handle])
     return figure
+
+
+def _draw_control(
+    accuracy: Axes,
+    silhouette: Axes,
+    rows: pd.DataFrame,
+    datasets: Sequence[str],
+    places: np.ndarray,
+    style: Style,
+) -> None:
+    """Crosses where a model's control is."""
+    means = rows[rows["strategy"] == "none"].groupby("dataset")[["accuracy", "silhouette"]].mean()
+    means = means.reindex(datasets)
+    look = {"color": style.colour, "marker": "x", "linestyle": "none", "markersize": 4, "zorder": 3}
+    accuracy.plot(100 * means["accuracy"], places, **look)
+    silhouette.plot(means["silhouette"], places, **look)

@@ -14,10 +14,10 @@ from lib.figures import (
     GREEN,
     MUTED,
     ORANGE,
-    baseline_handle,
+    chance_handle,
     crossed_handles,
+    draw_chance,
     draw_crossed_curves,
-    draw_random_baseline,
     model_styles,
     name_strategy,
     new_figure,
@@ -94,7 +94,7 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
         intervals = np.array([mean_interval(values.to_numpy()) for _, values in by_cs])
         curves[model, strategy] = (list(by_cs.groups), intervals)
     draw_crossed_curves(left, curves, styles, lines)
-    draw_random_baseline(left, 0.5)
+    draw_chance(left, 0.5)
     set_cs_axis(left, table["cs"])
     left.set_ylim(0.4, 1.02)
     left.set_xlabel("share of captions swapped, nominal Cs")
@@ -112,4 +112,4 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
     right.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, zorder=1)
     right.set_xlabel("predicted share swapped (%)")
     right.set_ylabel("observed share (%)")
-    place_legend(figure, [*crossed_handles(styles, lines), baseline_handle("chance")], "bottom")
+    place_legend(figure, [*crossed_handles(styles, lines), chance_handle()], "bottom")

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lib.figures import BLACK, DASHES, name_strategy, new_figure, place_legend, styled
+from lib.figures import BLACK, DASHES, GREY, name_strategy, new_figure, place_legend, styled
 from lib.heads import Head
 from lib.purity import neuron_cosines
 
 BIN = 0.02
-GREY = "#BDBDBD"
 
 
 class LabelledHead(NamedTuple):

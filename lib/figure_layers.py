@@ -64,7 +64,8 @@ def _draw_tower(axes: Axes, rows: pd.DataFrame, styles: dict[str, Style]) -> Non
                 linestyle=line,
                 markerfacecolor=style.colour if is_filled else "white",
             )
-    draw_random_baseline(axes, 1.0)
+    bands = rows[["random_low", "random_high"]].div(rows["random_baseline"], axis=0)
+    draw_random_baseline(axes, 1.0, bands["random_low"].min(), bands["random_high"].max())
     blocks = sorted({int(block) for block in rows["block"].dropna()})
     shown = blocks[:: -(-len(blocks) // 8)] if blocks else []
     axes.set_xticks([*shown, last], [*map(str, shown), "projection"])

@@ -8,8 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lib.figures import BLACK, INK, baseline_handle, model_styles, new_figure, place_legend, styled
-from lib.purity import random_baseline
+from lib.figures import (
+    BLACK,
+    GREY,
+    INK,
+    baseline_handle,
+    model_styles,
+    new_figure,
+    place_legend,
+    styled,
+)
+from lib.frames import RANDOM_LEVEL
+from lib.purity import random_band, random_baseline
 
 BINS = 40
 
@@ -19,8 +29,8 @@ def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Mean |cos| with its interval, a line a label and a panel a projection.
 
     Args:
-        rows: label, projection, avg_abs_cos_sim with _low and _high, random_baseline; the first
-            label of a projection stands on top.
+        rows: label, projection, avg_abs_cos_sim with _low and _high, random_baseline with
+            random_low and random_high; the first label of a projection stands on top.
     """
     labels = list(dict.fromkeys(row["label"] for row in rows))
     projections = list(dict.fromkeys(row["projection"] for row in rows))
@@ -34,7 +44,11 @@ def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
             for end in ("", "_low", "_high")
         )
         axes.errorbar(means, places, xerr=[means - low, high - means], fmt="o", color=INK)
-        baselines = [row["random_baseline"] for row in chosen]
+        baselines, random_low, random_high = (
+            np.array([row[name] for row in chosen]) for name in RANDOM_LEVEL
+        )
+        width = random_high - random_low
+        axes.barh(places, width, 0.76, random_low, color=GREY, linewidth=0, zorder=0.5)
         axes.vlines(
             baselines,
             places - 0.38,
@@ -49,7 +63,9 @@ def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
     panels[0].set_yticks(range(len(labels)), labels)
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
     dots = Line2D([], [], color=INK, marker="o", linestyle="none", label="mean, 95% interval")
-    place_legend(figure, [dots, baseline_handle("random Gaussian projection of that width")])
+    place_legend(
+        figure, [dots, baseline_handle("random Gaussian projection of that shape, 95% band")]
+    )
     return figure
 
 
@@ -77,7 +93,9 @@ def draw_projection_histograms(
         Line2D([], [], color=style.colour, linestyle=style.line, label=label)
         for label, style in styles.items()
     ]
-    place_legend(figure, [*handles, baseline_handle("mean of a random Gaussian projection")])
+    place_legend(
+        figure, [*handles, baseline_handle("mean of a random Gaussian projection, 95% band")]
+    )
     return figure
 
 
@@ -92,7 +110,8 @@ def _draw_outlines(axes: Axes, chosen: Mapping[str, Any], styles: Mapping[str, A
         heights, _ = np.histogram(values, edges, density=True)
         style = styles[label]
         axes.stairs(heights, edges, color=style.colour, linestyle=style.line, linewidth=1.1)
-    for width in sorted({width for _, width in chosen.values()}):
+    for width, dim in sorted({(width, len(each)) for each, width in chosen.values()}):
+        axes.axvspan(*random_band(width, dim), color=GREY, linewidth=0, zorder=0.5)
         baseline = random_baseline(width)
         axes.axvline(baseline, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
     axes.set_xlim(0, edges[-1])

@@ -3,10 +3,14 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lib.figures import (
     PRUNING_STYLES,
+    SKY,
+    chance_handle,
+    draw_chance,
     new_figure,
     place_legend,
     style_handle,
@@ -19,17 +23,21 @@ NAMES = {
     "high_purity": "purest kept",
     "low_purity": "least pure kept",
     "random": "random kept, mean",
-    "full": "all neurons",
+    "full": "all kept, pretrained",
 }
+CONTROL_LINE = {"color": SKY, "linestyle": (0, (1, 1)), "linewidth": 1.0, "zorder": 1}
 
 
 @styled
-def draw_pruning(table: pd.DataFrame) -> Figure:
+def draw_pruning(table: pd.DataFrame, classes: int, control: pd.DataFrame | None = None) -> Figure:
     """Panels by model (rows) and measure (columns).
 
     Args:
         table: the rows of pruning.csv of one dataset. The band runs from the 5% to the 95% quantile
             of the random orders.
+        classes: number of classes of the dataset; chance is 1 / classes.
+        control: the rows of misalignment_accuracy.csv of the dataset, where the study has
+            fine-tuned; the line is the mean over seeds of the control, all of its neurons kept.
 
     Raises:
         ValueError: there are no rows.
@@ -43,11 +51,19 @@ def draw_pruning(table: pd.DataFrame) -> Figure:
         rows = table[table["model"] == model]
         for axes, (measure, (scale, label)) in zip(panels, MEASURES.items(), strict=True):
             _draw_panel(axes, rows.assign(value=scale * rows[measure]))
+            if control is not None:
+                chosen = control[(control["model"] == model) & (control["strategy"] == "none")]
+                axes.axhline(scale * chosen[measure].mean(), **CONTROL_LINE)
+            if measure == "accuracy":
+                draw_chance(axes, 100 / classes)
             axes.set_ylabel(label)
             axes.set_title(f"{model} on {rows['dataset'].iloc[0]}")
     for column in grid.T:
         column[-1].set_xlabel("neurons kept, k")
-    place_legend(figure, _handles())
+    handles = [*_handles(), chance_handle()]
+    if control is not None:
+        handles.insert(-1, Line2D([], [], label="all kept, control", **CONTROL_LINE))
+    place_legend(figure, handles)
     return figure
 
 

@@ -18,7 +18,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import cs_curve, list_strategies
+from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
 
 
 @styled
@@ -27,7 +27,8 @@ def draw_purity(table: pd.DataFrame) -> Figure:
 
     Args:
         table: misalignment.csv. Lines are means over seeds, bars 95% t-intervals over seeds; the x
-            axis is the nominal Cs, and Cs 0 the fine-tuned control.
+            axis is the nominal Cs, and Cs 0 the fine-tuned control. The grey band holds the mean
+            |cos| of 95% of random Gaussian projections of that shape.
     """
     styles = model_styles(table["model"])
     strategies = list_strategies(table)
@@ -58,6 +59,6 @@ def _draw_panel(axes, rows: pd.DataFrame, strategy: str, styles: dict) -> None:
         pretrained = chosen.loc[chosen["strategy"] == "pretrained", "avg_abs_cos_sim"]
         for value in pretrained:
             draw_pretrained_level(axes, value, style.colour)
-    for value in rows["random_baseline"].unique():
-        draw_random_baseline(axes, value)
+    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
+        draw_random_baseline(axes, *level)
     set_cs_axis(axes, cs)

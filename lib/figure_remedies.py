@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from lib.figures import (
     BLACK,
@@ -30,7 +31,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import cs_curve, list_strategies
+from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
 from lib.statistics import mean_interval
 
 RAW = Style(BLACK, "o", "-")
@@ -117,8 +118,9 @@ def _draw_panel(
         axes.axhspan(oracle[1], oracle[2], color=GREEN, alpha=0.15, linewidth=0, zorder=0)
     for value in raw.loc[raw["strategy"] == "pretrained", column]:
         draw_pretrained_level(axes, scale * value, MUTED)
-    for value in raw["random_baseline"].unique() if "random_baseline" in raw else []:
-        draw_random_baseline(axes, value)
+    if "random_baseline" in raw:
+        for level in raw[RANDOM_LEVEL].drop_duplicates().to_numpy():
+            draw_random_baseline(axes, *level)
     cs, intervals = cs_curve(raw, strategy, column)
     draw_interval_line(axes, cs, scale * np.array(intervals), RAW)
     for number, (remedy, style) in enumerate(styles.items(), start=1):
@@ -129,7 +131,7 @@ def _draw_panel(
     set_cs_axis(axes, cs)
 
 
-def _handles(styles: Mapping[str, Style]) -> list[Line2D]:
+def _handles(styles: Mapping[str, Style]) -> list[Line2D | Patch]:
     levels = [
         Line2D([], [], color=GREEN, linewidth=0.9, label="oracle: swaps undone"),
         Line2D([], [], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), label="pretrained"),

@@ -8,28 +8,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.figures import (
+    baseline_handle,
     block_grid,
     crossed_handles,
     draw_crossed_curves,
+    draw_pretrained_level,
+    draw_random_baseline,
     model_styles,
     new_figure,
     place_legend,
+    pretrained_handle,
     set_cs_axis,
     share_limits,
     strategy_lines,
     styled,
 )
-from lib.frames import cs_curve, list_strategies
+from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
 
 
 @styled
-def draw_sensitivity(table: pd.DataFrame) -> Figure:
+def draw_sensitivity(table: pd.DataFrame, misalignment: pd.DataFrame) -> Figure:
     """A column of panels (one a projection) for each recipe, a line for each model and strategy.
 
     Args:
         table: sensitivity.csv. Lines are means over seeds, bars 95% t-intervals over seeds; the x
             axis is the nominal Cs, and Cs 0 the fine-tuned control. Panels in a row share their y
             axis.
+        misalignment: misalignment.csv, for the pretrained models and random projections.
     """
     recipes = list(table["recipe"].unique())
     projections = list(table["projection"].unique())
@@ -41,6 +46,7 @@ def draw_sensitivity(table: pd.DataFrame) -> Figure:
         rows = table[table["recipe"] == recipe]
         for axes, projection in zip(column, projections, strict=True):
             _draw_panel(axes, rows[rows["projection"] == projection], styles, lines)
+            _draw_levels(axes, misalignment[misalignment["projection"] == projection], styles)
             if number % columns == 0:
                 axes.set_ylabel(f"mean |cos|, {projection}")
         column[0].set_title(
@@ -51,7 +57,8 @@ def draw_sensitivity(table: pd.DataFrame) -> Figure:
         column[-1].set_xlabel("nominal Cs")
     for row in grid_rows:
         share_limits(row)
-    place_legend(figure, crossed_handles(styles, lines))
+    handles = [*crossed_handles(styles, lines), pretrained_handle(), baseline_handle()]
+    place_legend(figure, handles)
     return figure
 
 
@@ -69,3 +76,12 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: dict, lines: dict) -> No
         curves[model, strategy] = (cs, np.array(intervals))
     draw_crossed_curves(axes, curves, styles, lines)
     set_cs_axis(axes, cs)
+
+
+def _draw_levels(axes: Axes, rows: pd.DataFrame, styles: dict) -> None:
+    """Where the pretrained models and random projections are."""
+    pretrained = rows[rows["strategy"] == "pretrained"]
+    for model, value in zip(pretrained["model"], pretrained["avg_abs_cos_sim"], strict=True):
+        draw_pretrained_level(axes, value, styles[model].colour)
+    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
+        draw_random_baseline(axes, *level)

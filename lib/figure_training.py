@@ -22,7 +22,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import list_strategies
+from lib.frames import RANDOM_LEVEL, list_strategies
 from lib.statistics import mean_interval
 
 
@@ -63,8 +63,8 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, strategy: str, styles: dict[floa
         intervals = [mean_interval(values.to_numpy()) for _, values in by_epoch]
         shift = 0.06 * (number - (len(styles) - 1) / 2)
         draw_interval_line(axes, list(by_epoch.groups), intervals, style, shift=shift)
-    for value in rows["random_baseline"].unique():
-        draw_random_baseline(axes, value)
+    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
+        draw_random_baseline(axes, *level)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from lib.files import atomic_path
 
@@ -24,6 +25,7 @@ TEXT_WIDTH = 5.5  # inches
 PNG_DPI = 200
 INK = "#222222"
 MUTED = "#6B6B6B"
+GREY = "#BDBDBD"  # areas of what chance yields
 # Okabe and Ito's colours: told apart by colour-blind readers. Markers and lines tell them in grey.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
@@ -217,8 +219,14 @@ def draw_pretrained_level(axes: Axes, value: float, colour: str) -> None:
     axes.axhline(value, color=colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
 
 
-def draw_random_baseline(axes: Axes, value: float) -> None:
-    """The level that a random projection would have."""
+def draw_random_baseline(axes: Axes, value: float, low: float, high: float) -> None:
+    """The level that a random projection would have, and the band that 95% of them lie in."""
+    axes.axhspan(low, high, color=GREY, linewidth=0, zorder=0.5)
+    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+
+
+def draw_chance(axes: Axes, value: float) -> None:
+    """The level that guessing would have."""
     axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
 
 
@@ -229,9 +237,15 @@ def pretrained_handle() -> Line2D:
     )
 
 
-def baseline_handle(label: str = "random Gaussian projection") -> Line2D:
+def baseline_handle(label: str = "random projection, 95% band") -> Patch:
     """The legend's entry for `draw_random_baseline`."""
-    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label=label)
+    look = {"facecolor": GREY, "edgecolor": BLACK, "linewidth": 0.8, "linestyle": (0, (3, 1.5))}
+    return Patch(label=label, **look)
+
+
+def chance_handle() -> Line2D:
+    """The legend's entry for `draw_chance`."""
+    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label="chance")
 
 
 def style_handle(style: Style, label: str, filled: bool = True) -> Line2D:

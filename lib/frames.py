@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.statistics import Interval, mean_interval
 
+RANDOM_LEVEL = ["random_baseline", "random_low", "random_high"]  # of a random projection
 _TEXT_COLUMNS = ("model", "dataset", "strategy", "projection", "recipe")
 
 

@@ -1,4 +1,4 @@
-"""Pruning: accuracy and silhouette of a head when only some of its neurons are kept.
+"""Pruning: accuracy and silhouette of a model when only some of its neurons are kept.
 
 The other coordinates of the image embedding are set to zero, the text embedding stays whole
 (experiment 2 of the study). Nothing is evaluated afresh for each number of neurons: one pass over
@@ -10,87 +10,52 @@ from typing import Any
 
 import numpy as np
 
-from lib.heads import Head
-from lib.purity import neuron_scores
 from lib.silhouette import group_rows, grouped_silhouettes
-from lib.zeroshot import check_labels, class_embeddings, embed, evaluate_embeddings
+from lib.zeroshot import check_labels, evaluate_embeddings
 
 _BLOCK = 256  # images whose products with the classes stay in cache through the pass
 
 
 def prune(
-    images: np.ndarray,
+    image_embeddings: np.ndarray,
     labels: np.ndarray,
-    texts: np.ndarray,
-    head: Head,
+    classes: np.ndarray,
+    scores: np.ndarray,
     keep: Sequence[int],
     draws: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Evaluate a head with its purest neurons, its least pure ones, and random ones kept.
+    """Evaluate a model with its purest neurons, its least pure ones, and random ones kept.
 
     Args:
-        images: (n, image width) features.
-        labels: (n,) class numbers, rows of `texts`.
-        texts: (classes, templates, text width) features of the prompts.
-        head: the projections; its neurons' scores give the orders.
+        image_embeddings: (n, dim) unit embeddings.
+        labels: (n,) class numbers, rows of `classes`.
+        classes: (classes, dim) unit embeddings of the classes.
+        scores: (dim,) of the neurons, low is pure (`purity.neuron_scores`).
         keep: numbers of neurons to keep, each from 1 to dim.
         draws: number of random orders, two by two an order and its reverse.
-        seed: of the random orders, which are the same for every dataset and head of one dim.
+        seed: of the random orders, which are the same for every dataset and model of one dim.
 
     Returns:
         Rows of strategy (full, high_purity, low_purity, random), kept, draw, accuracy, silhouette.
 
     Raises:
-        ValueError: as `zeroshot.evaluate` and `sweep`.
+        ValueError: a k lies outside 1 to dim, or as `zeroshot.evaluate`.
     """
-    embeddings = embed(images, head.image_projection)
-    classes = class_embeddings(texts, head.text_projection)
-    full = evaluate_embeddings(embeddings, labels, classes)
-    dim = embeddings.shape[1]
+    full = evaluate_embeddings(image_embeddings, labels, classes)
+    dim = image_embeddings.shape[1]
     rows = [_row("full", dim, 0, full["accuracy"], full["silhouette"])]
-    scores = neuron_scores(head)
     orders = [("high_purity", 0, high_purity_order(scores))]
     orders += [("low_purity", 0, low_purity_order(scores))]
     orders += [("random", draw, random_order(dim, seed, draw)) for draw in range(draws)]
     for strategy, draw, order in orders:
-        accuracies = sweep_accuracy(embeddings, labels, classes, order, keep)
-        silhouettes = sweep_silhouette(embeddings, labels, order, keep)
+        accuracies = sweep_accuracy(image_embeddings, labels, classes, order, keep)
+        silhouettes = sweep_silhouette(image_embeddings, labels, order, keep)
         rows += [
             _row(strategy, kept, draw, float(accuracy), float(silhouette))
             for kept, accuracy, silhouette in zip(keep, accuracies, silhouettes, strict=True)
         ]
     return rows
-
-
-def sweep(
-    images: np.ndarray,
-    labels: np.ndarray,
-    texts: np.ndarray,
-    head: Head,
-    order: np.ndarray,
-    keep: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy and silhouette with the first k neurons of an order kept, for each k of `keep`.
-
-    Args:
-        images, labels, texts, head: as in `prune`.
-        order: (dim,) neurons, first kept first.
-        keep: numbers of neurons, each from 1 to dim, in any order.
-
-    Returns:
-        Two float64 arrays as long as `keep`.
-
-    Raises:
-        ValueError: `order` is no permutation of the neurons, a k lies outside 1 to dim, or as
-            `zeroshot.evaluate`.
-    """
-    embeddings = embed(images, head.image_projection)
-    classes = class_embeddings(texts, head.text_projection)
-    return (
-        sweep_accuracy(embeddings, labels, classes, order, keep),
-        sweep_silhouette(embeddings, labels, order, keep),
-    )
 
 
 def sweep_accuracy(
@@ -100,7 +65,19 @@ def sweep_accuracy(
     order: np.ndarray,
     keep: Sequence[int],
 ) -> np.ndarray:
-    """Accuracy for each k, from images (n, dim) and classes (classes, dim) embedded already.
+    """Accuracy for each k with the first k neurons of an order kept.
+
+    Args:
+        image_embeddings, labels, classes: as in `prune`, of any length.
+        order: (dim,) neurons, first kept first.
+        keep: numbers of neurons, each from 1 to dim, in any order.
+
+    Returns:
+        A float64 array as long as `keep`.
+
+    Raises:
+        ValueError: `order` is no permutation of the neurons, a k lies outside 1 to dim, or a label
+            names no class.
 
     The length of a masked image embedding scales all its cosines alike, so it is left out.
     """
@@ -155,6 +132,15 @@ def random_order(dim: int, seed: int, draw: int) -> np.ndarray:
     return order[::-1] if draw % 2 else order
 
 
+def check_keep(keep: Sequence[int], dim: int) -> None:
+    """Raise a ValueError unless there are numbers of neurons to keep, each from 1 to dim."""
+    wrong = [k for k in keep if not 1 <= k <= dim]
+    if wrong or len(keep) == 0:
+        raise ValueError(
+            f"numbers of neurons to keep lie from 1 to {dim}, found {wrong or 'none at all'}"
+        )
+
+
 def _check_pass(
     order: np.ndarray, keep: Sequence[int], dim: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -164,11 +150,7 @@ def _check_pass(
         raise ValueError(
             f"an order names each of the {dim} neurons once, found {order.size} entries"
         )
-    wrong = [k for k in keep if not 1 <= k <= dim]
-    if wrong or len(keep) == 0:
-        raise ValueError(
-            f"numbers of neurons to keep lie from 1 to {dim}, found {wrong or 'none at all'}"
-        )
+    check_keep(keep, dim)
     sizes, positions = np.unique(np.asarray(keep), return_inverse=True)
     return order, sizes, positions
 

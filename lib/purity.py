@@ -24,6 +24,11 @@ MEASURES = (
     "per_neuron_purity_mean",
     "per_neuron_purity_std",
     "random_baseline",
+    "random_low",
+    "random_high",
+    "effective_rank",
+    "participation_ratio",
+    "welch_bound",
 )
 
 
@@ -64,7 +69,9 @@ def measure(projection: np.ndarray) -> dict[str, float]:
 
     `std_cos_sim` is the spread of the signed cosines, `per_neuron_purity_std` that of the neurons'
     purities. A neuron orthogonal to all others has an infinite purity; the mean is then infinite
-    and the spread not a number. `random_baseline` is what to hold `avg_abs_cos_sim` against.
+    and the spread not a number. `random_baseline` is what to hold `avg_abs_cos_sim` against, with
+    the 95% band from `random_low` to `random_high`, and `welch_bound` what to hold
+    `max_abs_cos_sim` against.
 
     Raises:
         ValueError: as `neuron_cosines`.
@@ -85,6 +92,10 @@ def measure(projection: np.ndarray) -> dict[str, float]:
         purity_mean,
         purity_std,
         random_baseline(len(projection)),
+        *random_band(len(projection), dim),
+        effective_rank(cosines),
+        participation_ratio(cosines),
+        welch_bound(len(projection), dim),
     )
     return {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
 
@@ -118,6 +129,49 @@ def random_baseline(width: int) -> float:
     This is the limit of a large width; the exact mean is higher by the share 1 / (4 * width).
     """
     return math.sqrt(2 / (math.pi * width))
+
+
+def random_band(width: int, dim: int) -> tuple[float, float]:
+    """Where 95% of random Gaussian projections have their mean |cos|: the lower and upper end.
+
+    The cosine of two random directions has E|c| = G(w / 2) / (sqrt(pi) G((w + 1) / 2)), G the gamma
+    function, and E c**2 = 1 / w. Given one neuron, its cosines to two others are independent and
+    their distribution is the same for every neuron, so the |c| of different pairs are uncorrelated:
+    the variance of their mean is that of one, divided by the number of pairs.
+    """
+    mean = math.exp(math.lgamma(width / 2) - math.lgamma((width + 1) / 2)) / math.sqrt(math.pi)
+    deviation = math.sqrt(max(1 / width - mean**2, 0) / (dim * (dim - 1) / 2))
+    return mean - 1.96 * deviation, mean + 1.96 * deviation
+
+
+def effective_rank(cosines: np.ndarray) -> float:
+    """Exponential of the entropy of the unit neurons' singular values (Roy and Vetterli, 2007).
+
+    From 1, where all neurons share a direction, to the smaller of width and dim.
+
+    Args:
+        cosines: (dim, dim) from `neuron_cosines`; its eigenvalues are their squares.
+    """
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(cosines), 0))
+    shares = values[values > 0] / values.sum()
+    return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def participation_ratio(cosines: np.ndarray) -> float:
+    """dim**2 / sum of all squared cosines: how many directions the unit neurons spread over.
+
+    That is (sum l)**2 / sum l**2 over the eigenvalues l of their Gram matrix; from 1 to the smaller
+    of width and dim.
+    """
+    return float(len(cosines) ** 2 / np.sum(cosines**2))
+
+
+def welch_bound(width: int, dim: int) -> float:
+    """The least that the largest |cos| of dim neurons of `width` weights can be (Welch, 1974).
+
+    0 where there are no more neurons than weights: then all can be orthogonal.
+    """
+    return math.sqrt(max(dim - width, 0) / (width * (dim - 1)))
 
 
 def _row_sums(cosines: np.ndarray) -> np.ndarray:

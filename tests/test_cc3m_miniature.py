@@ -86,7 +86,7 @@ def shrink(config):
     config["finetune"] |= {"views": 2, "epochs": 2, "batch_size": 20, "export": "none"}
     config["finetune"]["sensitivity"] = [{"name": "short", "lr": 0.001, "epochs": 1}]
     config["evaluation"] |= {"batch_size": 20}
-    config["pruning"] |= {"draws": 4}
+    config["pruning"] |= {"draws": 4, "orders": 40, "silhouette_orders": 4}
     return config
 
 

@@ -1,5 +1,6 @@
 """Verdicts on small tables whose effects are known, and the page that tells them."""
 
+import base64
 import io
 import itertools
 import re
@@ -9,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from docutils.core import publish_string
-from scipy.stats import t
 
 from lib.claims import (
+    CASES,
+    HEADLINES,
+    PRETRAINED,
     VERDICTS,
     PerImage,
     count_cases,
@@ -22,11 +25,19 @@ from lib.claims import (
     judge_pruning,
     select_headlines,
 )
-from lib.claims_page import escape, format_interval, format_number, format_page
+from lib.claims_page import (
+    escape,
+    format_image,
+    format_interval,
+    format_number,
+    format_p,
+    format_page,
+)
+from lib.pruning_orders import OrderMeans
+from lib.statistics import holm
 
 HOLDS, DOES_NOT_HOLD, CANNOT_BE_TOLD = VERDICTS
-CS = (0.0, 0.3, 0.8)
-KEEP = (8, 16, 24)
+CS = (0.0, 0.1, 0.3, 0.5, 0.8)
 EFFECTS = pytest.mark.parametrize(
     ("effect", "expected"), [(1, HOLDS), (-1, DOES_NOT_HOLD), (0, CANNOT_BE_TOLD)]
 )
@@ -44,37 +55,29 @@ def make_outcomes(gains, images=300, models=("clip", "laclip")):
     for model, dataset in itertools.product(models, gains):
         if model == models[0]:
             correct = generator.permutation(images) % 2 == 0
-            outcomes[model, dataset] = PerImage(correct, generator.normal(0.1, 0.2, images))
+            found = PerImage(correct, generator.normal(0.1, 0.2, images))
+            outcomes[model, dataset] = {PRETRAINED: found}
             continue
-        first, gain = outcomes[models[0], dataset], gains[dataset]
+        first, gain = outcomes[models[0], dataset][PRETRAINED], gains[dataset]
         correct = first.accuracy.copy()
         for value in (True, False):
             others = generator.permutation(np.flatnonzero(first.accuracy != value))
             share = 0.01 + max(gain if value else -gain, 0)
             correct[others[: round(share * images)]] = value
         noise = generator.normal(0, 0.05, images)
-        outcomes[model, dataset] = PerImage(correct, first.silhouette + gain + noise - noise.mean())
+        silhouettes = first.silhouette + gain + noise - noise.mean()
+        outcomes[model, dataset] = {PRETRAINED: PerImage(correct, silhouettes)}
     return outcomes
 
 
-def make_pruning(effect, spread, draws=9, models=("clip",), datasets=("shapes",)):
-    """Sweeps in which the purest order lies `effect` above the mean order, the least pure below.
+def make_pruning(effect, spread, orders=400, models=("clip",), datasets=("shapes",)):
+    """What is kept if the purest order lies `effect` above the mean, the least pure below.
 
-    Random orders spread evenly over +-`spread`.
+    Random orders spread evenly over +-`spread`, their reverses as far to the other side.
     """
-    deviations = np.linspace(-spread, spread, draws)
-    orders = [("high_purity", 0, effect), ("low_purity", 0, -effect)]
-    orders += [("random", draw, deviation) for draw, deviation in enumerate(deviations)]
-    rows = []
-    for model, dataset in itertools.product(models, datasets):
-        place = {"model": model, "dataset": dataset}
-        full = {"strategy": "full", "kept": 32, "draw": 0, "accuracy": 0.9, "silhouette": 0.9}
-        rows.append(place | full)
-        for (strategy, draw, deviation), kept in itertools.product(orders, KEEP):
-            value = 0.2 + kept / 100 + deviation
-            order = {"strategy": strategy, "kept": kept, "draw": draw}
-            rows.append(place | order | {"accuracy": value, "silhouette": value})
-    return pd.DataFrame(rows)
+    deviations = np.array([effect, *np.linspace(-spread, spread, orders)])
+    means = 0.4 + np.stack([deviations, -deviations], axis=1)
+    return dict.fromkeys(itertools.product(models, datasets), OrderMeans(means, means))
 
 
 def make_curves(slope, columns, noise=0.005, seeds=(0, 1, 2), models=("clip",), **place):
@@ -102,10 +105,30 @@ def make_cosines(slope, projections=("image", "text"), recipe="main", **settings
     return pd.concat(parts, ignore_index=True).assign(recipe=recipe)
 
 
-def make_accuracies(slope, datasets=("shapes", "colours"), **settings):
-    columns = ["accuracy", "silhouette"]
-    parts = [make_curves(slope, columns, dataset=name, **settings) for name in datasets]
-    return pd.concat(parts, ignore_index=True)
+def make_heads(slope, datasets=("shapes", "colours"), spread=0.0, **settings):
+    """Outcomes of heads by image: on a line over Cs, the same for all images but for `spread`.
+
+    Args:
+        spread: of the slope over images, in standard deviations; their mean is as given.
+    """
+    outcomes = {}
+    table = make_curves(slope, ["value"], **settings)
+    table = table[table["strategy"] != "pretrained"]
+    deviations = np.random.default_rng(0).normal(0, 1, 400)
+    deviations = spread * (deviations - deviations.mean()) / deviations.std()
+    for dataset, (model, rows) in itertools.product(datasets, table.groupby("model", sort=False)):
+        outcomes[model, dataset] = {
+            (row.strategy, row.cs, row.seed): PerImage(*[row.value + row.cs * deviations] * 2)
+            for row in rows.itertuples()
+        }
+    return outcomes
+
+
+def tell(row):
+    """The verdict of a row whose family has no other member."""
+    if not row["p"] <= 0.05:
+        return CANNOT_BE_TOLD
+    return HOLDS if row["effect"] * row["claimed_sign"] > 0 else DOES_NOT_HOLD
 
 
 def find(rows, claim, **place):
@@ -130,7 +153,7 @@ def test_comparison(claim, scale, effect, expected):
     for dataset in ("", "shapes", "colours"):
         row = find(rows, claim, model="laclip", dataset=dataset)
         assert row["effect"] == pytest.approx(0.1 * scale * effect, abs=1e-9)
-        assert row["verdict"] == expected
+        assert tell(row) == expected
         assert row["variation"] == "images"
 
 
@@ -138,13 +161,15 @@ def test_comparison_pairs_by_image():
     outcomes = make_outcomes({"shapes": 0.04})
     paired = find(judge_comparison(outcomes), "accuracy", model="laclip", dataset="shapes")
     shuffle = np.random.default_rng(1).permutation(300)
-    model = outcomes["laclip", "shapes"]
-    shuffled = {("laclip", "shapes"): PerImage(*(values[shuffle] for values in model))}
+    model = outcomes["laclip", "shapes"][PRETRAINED]
+    mixed = PerImage(*(values[shuffle] for values in model))
+    shuffled = {("laclip", "shapes"): {PRETRAINED: mixed}}
     unpaired = find(
         judge_comparison(outcomes | shuffled), "accuracy", model="laclip", dataset="shapes"
     )
     assert paired["effect"] == pytest.approx(unpaired["effect"], abs=1e-9)
-    assert (paired["verdict"], unpaired["verdict"]) == (HOLDS, CANNOT_BE_TOLD)
+    assert paired["p"] < 0.01 and paired["low"] > 0
+    assert unpaired["p"] > 0.05 and unpaired["low"] < 0
 
 
 def test_comparison_weighs_datasets_equally_whatever_their_size():
@@ -170,32 +195,28 @@ def test_pruning(other, factor, effect, expected):
     rows = judge_pruning(make_pruning(0.1 * effect, spread=0.02))
     row = find(rows, f"keep more accuracy than {other}", model="clip")
     assert row["effect"] == pytest.approx(10 * factor * effect, abs=1e-9)
-    assert row["verdict"] == expected
+    assert tell(row) == expected
     assert row["variation"] == "neuron orders"
 
 
 @AGAINST
-def test_pruning_intervals_widen_with_the_spread_of_random_orders(other, factor):
+def test_pruning_intervals_are_those_of_random_orders(other, factor):
     rows = [
         find(judge_pruning(make_pruning(0.1, spread)), f"keep more silhouette than {other}")
         for spread in (0.02, 0.04, 0.2)
     ]
     halves = [(row["high"] - row["low"]) / 2 for row in rows]
-    # Student's interval for one more draw, of nine draws that are evenly spread
-    draws = np.linspace(-0.02, 0.02, 9)
-    expected = t.ppf(0.975, 8) * draws.std(ddof=1) * np.sqrt(1 + 1 / 9)
-    if factor == 2:  # of four pairs, each an order and its reverse
-        expected = t.ppf(0.975, 4) * (draws[1] - draws[0])
-    assert halves == pytest.approx([expected, 2 * expected, 10 * expected])
-    assert [row["verdict"] for row in rows[:2]] == [HOLDS, HOLDS]
+    # 95% of deviations that are spread evenly
+    assert halves == pytest.approx([0.95 * factor * size for size in (0.02, 0.04, 0.2)], rel=0.02)
+    assert [tell(row) for row in rows] == [HOLDS, HOLDS, CANNOT_BE_TOLD]
 
 
 def test_pruning_orders_vary_together_over_datasets():
-    """A draw is one order on every dataset: where datasets disagree on it, the mean is calm."""
+    """A number is one order on every dataset: where datasets disagree on it, the mean is calm."""
     agreeing = make_pruning(0.1, spread=0.1, datasets=("shapes", "colours"))
-    opposed = agreeing.copy()
-    turned = (opposed["dataset"] == "colours") & (opposed["strategy"] == "random")
-    opposed.loc[turned, "draw"] = 8 - opposed.loc[turned, "draw"]
+    means = agreeing["clip", "colours"].accuracy
+    turned = np.concatenate([means[:1], means[:0:-1]])
+    opposed = agreeing | {("clip", "colours"): OrderMeans(turned, turned)}
     claim = "accuracy than random ones"
     one = find(judge_pruning(agreeing), claim, model="clip", dataset="shapes")
     mean = find(judge_pruning(agreeing), claim, model="clip")
@@ -204,9 +225,11 @@ def test_pruning_orders_vary_together_over_datasets():
     assert calm["high"] - calm["low"] == pytest.approx(0, abs=1e-9)
 
 
-def test_pruning_against_a_single_random_order_cannot_be_told():
-    row = find(judge_pruning(make_pruning(0.1, spread=0.02, draws=1)), "accuracy than random ones")
-    assert row["verdict"] == CANNOT_BE_TOLD
+@AGAINST
+def test_pruning_against_few_random_orders_cannot_be_told(other, factor):
+    row = find(judge_pruning(make_pruning(0.1, spread=0.02, orders=18)), f"accuracy than {other}")
+    assert row["p"] > 0.05
+    assert np.isnan(row["low"])
 
 
 # --- Experiment 3 ---------------------------------------------------------------------------------
@@ -221,7 +244,7 @@ def test_cosines(effect, expected, model):
     assert slope["effect"] == pytest.approx(0.05 * effect, abs=1e-9)
     change = find(rows, "is higher at Cs 0.8 than at 0", **place)
     assert change["effect"] == pytest.approx(40 * effect, abs=1e-9)
-    assert slope["verdict"] == change["verdict"] == expected
+    assert tell(slope) == tell(change) == expected
     assert slope["variation"] == change["variation"] == "seeds"
 
 
@@ -229,9 +252,9 @@ def test_cosines(effect, expected, model):
 @pytest.mark.parametrize(("model", "dataset"), [("", ""), ("clip", ""), ("clip", "shapes")])
 def test_downstream_is_claimed_to_fall(effect, expected, model, dataset):
     place = {"model": model, "strategy": "similar", "dataset": dataset}
-    row = find(judge_downstream(make_accuracies(-0.05 * effect)), "accuracy falls with Cs", **place)
+    row = find(judge_downstream(make_heads(-0.05 * effect)), "accuracy falls with Cs", **place)
     assert row["effect"] == pytest.approx(-5 * effect, abs=1e-9)
-    assert row["verdict"] == expected
+    assert tell(row) == expected
 
 
 def test_strategies_are_judged_apart():
@@ -239,7 +262,7 @@ def test_strategies_are_judged_apart():
     table.loc[table["strategy"] == "random", "avg_abs_cos_sim"] = 0.1 - 0.05 * table["cs"]
     rows = judge_cosines(table)
     verdicts = {
-        strategy: find(rows, "grows", strategy=strategy, projection="image")["verdict"]
+        strategy: tell(find(rows, "grows", strategy=strategy, projection="image"))
         for strategy in ("similar", "random")
     }
     assert verdicts == {"similar": HOLDS, "random": DOES_NOT_HOLD}
@@ -249,18 +272,17 @@ def test_strategies_are_judged_apart():
 def test_the_control_is_part_of_the_slope_and_the_pretrained_model_is_not():
     table, place = make_cosines(0.05), {"strategy": "similar", "projection": "image"}
     slope = find(judge_cosines(table), "grows", **place)
-    assert slope["verdict"] == HOLDS
+    assert tell(slope) == HOLDS
     assert find(judge_cosines(table[table["strategy"] != "pretrained"]), "grows", **place) == slope
     table.loc[table["strategy"] == "none", "avg_abs_cos_sim"] += 0.1
     raised = find(judge_cosines(table), "grows", **place)
-    assert raised["effect"] == pytest.approx(0.05 + np.polyfit(CS, [0.1, 0, 0], 1)[0])
+    assert raised["effect"] == pytest.approx(0.05 + np.polyfit(CS, [0.1, 0, 0, 0, 0], 1)[0])
 
 
 def test_a_single_seed_cannot_be_told():
-    rows = judge_cosines(make_cosines(0.5, seeds=(0,))) + judge_downstream(
-        make_accuracies(-0.5, seeds=(0,))
-    )
-    assert {row["verdict"] for row in rows} == {CANNOT_BE_TOLD}
+    rows = judge_cosines(make_cosines(0.5, seeds=(0,)))
+    rows += judge_downstream(make_heads(-0.5, seeds=(0,)))
+    assert {tell(row) for row in rows} == {CANNOT_BE_TOLD}
 
 
 def test_a_seed_that_lacks_a_cs_is_left_out():
@@ -270,22 +292,45 @@ def test_a_seed_that_lacks_a_cs_is_left_out():
     assert judge_cosines(lacking) == expected
 
 
+def test_heads_of_a_seed_that_lacks_a_cs_are_left_out():
+    whole, more = make_heads(0.05), make_heads(0.05, seeds=(0, 1, 2, 3))
+    for place, heads in more.items():
+        heads |= whole[place]
+        del heads["similar", 0.8, 3]
+    found = [row for row in judge_downstream(more) if row["strategy"] == "similar"]
+    assert found == [row for row in judge_downstream(whole) if row["strategy"] == "similar"]
+
+
+def test_images_vary_beside_seeds():
+    """Where single images win or lose by Cs in all seeds, other images might tell else."""
+    claim, place = "accuracy falls with Cs", {"strategy": "similar"}
+    rows = [find(judge_downstream(make_heads(-0.05, spread=s)), claim, **place) for s in (0, 1)]
+    assert [row["effect"] for row in rows] == pytest.approx([-5, -5])
+    assert [tell(row) for row in rows] == [HOLDS, CANNOT_BE_TOLD]
+    assert {row["variation"] for row in rows} == {"seeds and images"}
+    # two datasets of 400 images each, and what few seeds add
+    error = 100 / np.sqrt(2 * 400)
+    assert (rows[1]["high"] - rows[1]["low"]) / 2 == pytest.approx(1.96 * error, rel=0.02)
+
+
 # --- All claims -----------------------------------------------------------------------------------
 
 
 def judge_all(models=("clip", "laclip"), datasets=("shapes", "colours"), **changed):
     """Claims and the table of recipes; every effect holds but for the tables that are given."""
     others = make_cosines(0, recipe="short", models=models).assign(lr=1e-4, epochs=3)
+    outcomes = make_outcomes(dict.fromkeys(datasets, 0.1), models=models)
     tables = {
-        "per_image": make_outcomes(dict.fromkeys(datasets, 0.1), models=models),
-        "pruning": make_pruning(0.1, 0.02, models=models, datasets=datasets),
+        "outcomes": outcomes,
+        "orders": make_pruning(0.1, 0.02, models=models, datasets=datasets),
         "misalignment": make_cosines(0.05, models=models).drop(columns="recipe"),
-        "misalignment_accuracy": make_accuracies(-0.05, datasets, models=models),
         "sensitivity": pd.concat(
             [make_cosines(0.05, models=models).assign(lr=1e-3, epochs=10), others]
         ),
     }
     tables |= changed
+    heads = make_heads(-0.05, datasets, models=models)
+    tables["outcomes"] = {place: tables["outcomes"][place] | heads[place] for place in heads}
     return judge(**tables), tables["sensitivity"]
 
 
@@ -305,10 +350,9 @@ def test_headlines_are_the_means_of_the_main_recipe():
 def test_cases_are_counted_by_verdict():
     models, datasets = ("clip", "laclip"), ("shapes", "colours")
     mixed = make_pruning(0.1, 0.02, models=models, datasets=datasets)
-    is_first = (mixed["model"] == "clip") & (mixed["dataset"] == "shapes")
     claims, _ = judge_all(
-        per_image=make_outcomes({"shapes": 0.1, "colours": -0.1}),
-        pruning=pd.concat([make_pruning(-0.1, 0.02), mixed[~is_first]]),
+        outcomes=make_outcomes({"shapes": 0.1, "colours": -0.1}),
+        orders=mixed | make_pruning(-0.1, 0.02),
     )
     counts = {1: set(), 2: set(), 3: set()}
     for row in select_headlines(claims).to_dict("records"):
@@ -325,6 +369,31 @@ def test_recipes_are_judged_apart():
     assert set(short["verdict"]) == {CANNOT_BE_TOLD}
     assert short["scope"].str.endswith("recipe short").all()
     assert len(short) == claims["claim"].isin(short["claim"]).sum() / 2
+
+
+def test_p_values_are_corrected_within_their_family():
+    """The headlines together; the cases of a claim, of one recipe, strategy and projection, too."""
+    claims, _ = judge_all(outcomes=make_outcomes({"shapes": 0.05, "colours": -0.01}))
+    headlines = select_headlines(claims)
+    assert set(headlines["family"]) == {HEADLINES}
+    assert headlines["p_holm"].to_numpy() == pytest.approx(holm(headlines["p"].to_numpy()))
+    cases = claims.drop(headlines.index)
+    assert set(cases["family"]) == {CASES}
+    sizes = []
+    for key, rows in cases.groupby(["claim", "strategy", "projection", "recipe"]):
+        sizes.append(len(rows))
+        assert rows["p_holm"].to_numpy() == pytest.approx(holm(rows["p"].to_numpy())), key
+    assert len(set(sizes)) > 1
+    assert (claims["p_holm"] > claims["p"]).any()
+
+
+def test_a_verdict_follows_from_the_corrected_p_and_the_interval():
+    claims, _ = judge_all(outcomes=make_outcomes({"shapes": 0.1, "colours": -0.1}))
+    for row in claims.to_dict("records"):
+        bounds = sorted(row["claimed_sign"] * row[name] for name in ("low", "high"))
+        expected = HOLDS if bounds[0] > 0 else DOES_NOT_HOLD if bounds[1] < 0 else CANNOT_BE_TOLD
+        assert row["verdict"] == (expected if row["p_holm"] <= 0.05 else CANNOT_BE_TOLD), row
+    assert set(claims["verdict"]) == set(VERDICTS)
 
 
 # --- The page -------------------------------------------------------------------------------------
@@ -413,6 +482,14 @@ def test_names_are_shown_as_they_are():
     assert page.tags == plain.tags
 
 
+def test_the_figure_is_held_by_the_page_whatever_its_size():
+    image = np.random.default_rng(0).bytes(50_000)
+    html = publish_string(format_image(image), writer="html5").decode()
+    (address,) = re.findall(r'src="data:image/png;base64,([^"]*)"', html)
+    assert base64.b64decode(address) == image
+    assert publish(format_image(image)).tags >= {"img"}
+
+
 @pytest.mark.parametrize("text", [*ODD_NAMES, "a\nb", "x  y ", "- item", "1. item", "ümlaut — ✓"])
 def test_escaped_text_is_one_plain_paragraph(text):
     page = publish(escape(text))
@@ -442,13 +519,21 @@ def test_intervals_have_the_digits_of_their_estimate():
     assert format_interval(np.nan, np.nan, 1.0) == "(no interval)"
 
 
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.5, "0.50"), (0.0123, "0.012"), (0.00012, "0.0001"), (1.0, "1.0"), (3e-5, "<0.0001")],
+)
+def test_p_has_two_digits_that_count(p, expected):
+    assert format_p(p) == expected
+    assert format_p(np.nan) == "unknown"
+
+
 def test_rounding_is_no_effect():
     """Seeds that agree but for the last bits of their means give a slope of 0, not a tiny one."""
-    table = make_accuracies(0.0, datasets=("shapes",), models=("clip",), noise=0.0)
-    table["accuracy"] = 0.7 + 1e-16 * np.arange(len(table))
-    for row in judge_downstream(table):
-        if row["claim"].startswith("accuracy"):
-            assert (row["effect"], row["verdict"]) == (0, DOES_NOT_HOLD)
+    table = make_cosines(0.0, models=("clip",), noise=0.0)
+    table["avg_abs_cos_sim"] = 0.7 + 1e-16 * np.arange(len(table))
+    for row in judge_cosines(table):
+        assert (row["effect"], row["p"]) == (0, 1)
 
 
 # --- Studies that lack experiments ----------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["finetune", "lr"], float("nan"), r"finetune\.lr is nan; allowed: number"),
         (["finetune", "sensitivity"], [], r"sensitivity is \[\]; allowed: a list of at least 1"),
         (["pruning", "draws"], 5, r"pruning\.draws is 5; allowed: a multiple of 2"),
+        (["pruning", "orders"], 0, r"pruning\.orders is 0; .* at least 1"),
         (["datasets", 0, "images"], 19, r"images of dataset 'digits' is 19; allowed: at least 20"),
         (["evaluation", "precision"], "half", r"precision is 'half'; .* 'float32', 'bfloat16'"),
         (["evaluation", "max_samples"], 30, r"max_samples is 30; allowed: at least 36"),

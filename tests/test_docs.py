@@ -14,6 +14,7 @@ PAGES = [
     "README.md",
     "CHANGELOG.md",
     "docs/method.md",
+    "docs/statistics.md",
     "docs/differences.md",
     "docs/extending.md",
     "docs/data.md",

@@ -45,12 +45,12 @@ def test_pretrained_model_and_control_stand_beside_every_cs(tables):
         assert counts.to_dict() == {"pretrained": 1, "none": 3, "similar": 12, "random": 12}
 
 
-def test_every_verdict_follows_from_its_interval(tables):
+def test_every_verdict_follows_from_its_interval_and_its_corrected_p(tables):
     claims = tables["claims"]
     assert set(claims["experiment"]) == {1, 2, 3}
     for row in claims.to_dict("records"):
-        falls = "falls" in row["claim"]
-        low, high = (-row["high"], -row["low"]) if falls else (row["low"], row["high"])
+        low, high = sorted(row["claimed_sign"] * row[bound] for bound in ("low", "high"))
         assert not math.isnan(low), row
+        assert row["p"] <= row["p_holm"], row
         expected = "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
-        assert row["verdict"] == expected, row
+        assert row["verdict"] == (expected if row["p_holm"] <= 0.05 else "cannot be told"), row

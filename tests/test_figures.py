@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 
 from lib.detection import score_detector
 from lib.figure_accuracy import draw_accuracy
+from lib.figure_claims import VERDICT_STYLES, draw_claims, name_claim
 from lib.figure_comparison import draw_comparison
 from lib.figure_detection import draw_detection
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
@@ -34,6 +35,7 @@ from lib.purity import neuron_cosines
 
 PROJECTIONS = ("image", "text")
 BASELINES = {"image": 0.07, "text": 0.2}
+BAND = 0.01
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Study:
             measures |= {"published_accuracy": share + 0.05 if is_published else None}
             measures |= {"published_silhouette": share / 4 if is_published else None}
             rows.append({"model": model, "dataset": dataset} | measures)
-        return draw_comparison(pd.DataFrame(rows))
+        return draw_comparison(pd.DataFrame(rows), self.downstream())
 
     def pruning(self):
         draws = 5 if len(self.seeds) > 1 else 1
@@ -73,7 +75,9 @@ class Study:
             rows.append([model, *order, kept, 0.6 + kept / 500 + noise, kept / 500 + noise])
         columns = ["model", "strategy", "draw", "kept", "accuracy", "silhouette"]
         table = pd.DataFrame(rows, columns=columns)
-        return draw_pruning(table.assign(dataset=self.datasets[0]))
+        dataset, control = self.datasets[0], self.downstream()
+        chosen = control[control["dataset"] == dataset]
+        return draw_pruning(table.assign(dataset=dataset), 10, chosen)
 
     def heads(self):
         """Model, strategy, Cs and seed of every head of the study."""
@@ -94,24 +98,39 @@ class Study:
     def misalignment(self):
         table, values = self.curves("projection", PROJECTIONS)
         baselines = table["projection"].map(BASELINES)
-        return table.assign(avg_abs_cos_sim=values, random_baseline=baselines)
+        band = {"random_low": baselines - BAND, "random_high": baselines + BAND}
+        return table.assign(avg_abs_cos_sim=values, random_baseline=baselines, **band)
 
     def purity(self):
         return draw_purity(self.misalignment())
 
-    def accuracies(self):
+    def downstream(self):
         table, values = self.curves("dataset", self.datasets)
-        return table.assign(accuracy=values, silhouette=values - 0.3)
+        return table.assign(accuracy=values, silhouette=values - 0.3, n_classes=10)
 
     def accuracy(self):
-        return draw_accuracy(self.accuracies())
+        return draw_accuracy(self.downstream())
+
+    def claims(self):
+        rows = []
+        for unit, strategy in itertools.product(("points", "silhouette"), self.strategies):
+            for model, verdict in itertools.product(self.models, VERDICT_STYLES):
+                effect = self.random.uniform(-1, 1)
+                row = {"experiment": 1, "claim": "accuracy exceeds", "model": model}
+                row |= {"strategy": strategy, "projection": "", "unit": unit, "effect": effect}
+                row |= {"low": effect - 0.1, "high": effect + 0.1, "verdict": verdict}
+                row |= {"published_effect": None, "published_other": None, "claimed_sign": 1}
+                rows.append(row)
+        rows[0] |= {"published_effect": 2.0, "published_other": 1.5}
+        rows[-1] |= {"low": np.nan, "high": np.nan}
+        return draw_claims(pd.DataFrame(rows))
 
     def sensitivity(self):
         parts = []
         for number, recipe in enumerate(self.recipes):
             table = self.misalignment().assign(recipe=recipe, lr=10.0 ** -(number + 2), epochs=10)
             parts.append(table[table["strategy"] != "pretrained"])
-        return draw_sensitivity(pd.concat(parts))
+        return draw_sensitivity(pd.concat(parts), self.misalignment())
 
     def detection(self):
         scores = {}
@@ -148,11 +167,15 @@ class Study:
             if tower == "text" or block is None  # a convolutional image tower
         ]
         values = self.random.uniform(0.1, 0.3, len(rows))
-        return draw_layers(pd.DataFrame(rows).assign(avg_abs_cos_sim=values, random_baseline=0.1))
+        return draw_layers(
+            pd.DataFrame(rows).assign(
+                avg_abs_cos_sim=values, random_baseline=0.1, random_low=0.09, random_high=0.11
+            )
+        )
 
     def remedies(self):
         """Of the first model."""
-        chosen = [self.misalignment(), self.accuracies()]
+        chosen = [self.misalignment(), self.downstream()]
         raw, raw_accuracy = (table[table["model"] == self.models[0]] for table in chosen)
         swapped = [table[table["cs"] > 0] for table in (raw, raw_accuracy)]
         remedied, remedied_accuracy = (
@@ -177,7 +200,9 @@ class Study:
             mean = self.random.uniform(0.1, 0.3)
             row = {"label": label, "projection": projection, "avg_abs_cos_sim": mean}
             row |= {"avg_abs_cos_sim_low": mean - 0.01, "avg_abs_cos_sim_high": mean + 0.01}
-            rows.append(row | {"random_baseline": BASELINES[projection]})
+            level = BASELINES[projection]
+            row |= {"random_low": level - BAND, "random_high": level + BAND}
+            rows.append(row | {"random_baseline": level})
         return draw_projection_means(rows)
 
     def projection_histograms(self):
@@ -208,6 +233,7 @@ class Study:
 
 NAMES = (
     "accuracy",
+    "claims",
     "comparison",
     "detection",
     "embeddings",
@@ -278,7 +304,9 @@ def test_numbers_on_axes_have_a_name(figure):
             assert axes.get_xlabel()
         if axes.axison and axes.get_subplotspec().is_first_col():
             ticks = [label.get_text() for label in axes.get_yticklabels()]
-            assert axes.get_ylabel() or set(ticks) <= {*FULL.datasets, *MORE_MODELS.models}
+            names = {*FULL.datasets, *MORE_MODELS.models}
+            names |= {f"accuracy exceeds ({model})" for model in MORE_MODELS.models}
+            assert axes.get_ylabel() or set(ticks) <= names
 
 
 def test_texts_lie_on_the_page_and_legends_beside_the_panels(figure):
@@ -301,6 +329,7 @@ def test_names_and_captions_are_shown_literally(name):
     expected = {
         "histograms": ["$h"],
         "gallery": ODD.datasets,
+        "claims": ODD.models,
         "comparison": [*ODD.models, *ODD.datasets],
         "accuracy": [*ODD.models, *ODD.datasets, "$h"],
         "embeddings": [*ODD.models, *ODD.datasets],
@@ -362,7 +391,7 @@ def test_a_single_seed_has_no_bars():
 
 def test_pruning_without_rows_is_an_error():
     with pytest.raises(ValueError, match="no pruning sweeps"):
-        draw_pruning(pd.DataFrame(columns=["model"]))
+        draw_pruning(pd.DataFrame(columns=["model"]), 10)
 
 
 def test_embeddings_show_as_many_of_each_class():
@@ -413,3 +442,84 @@ def test_published_values_are_open_markers_beside_the_measured_ones():
     assert "published" in labels
     plain = FULL.draw("comparison").legends[0].get_texts()
     assert "published" not in [text.get_text() for text in plain]
+
+
+def find_levels(axes):
+    """Values of the lines that run through a whole panel."""
+    through = axes.get_yaxis_transform()
+    return [line.get_ydata()[0] for line in axes.lines if line.get_transform() == through]
+
+
+def find_bands(axes):
+    """Lower and upper ends of the bands that run through a whole panel."""
+    through = axes.get_yaxis_transform()
+    boxes = [patch for patch in axes.patches if patch.get_transform().contains_branch(through)]
+    return [(box.get_y(), box.get_y() + box.get_height()) for box in boxes]
+
+
+@pytest.mark.parametrize("name", ["purity", "sensitivity"])
+def test_figures_of_cosines_show_the_band_of_random_projections(name):
+    for axes in FULL.draw(name).axes:
+        (band,) = find_bands(axes)
+        assert (sum(band) / 2, band[1] - band[0]) in [
+            (pytest.approx(level), pytest.approx(2 * BAND)) for level in BASELINES.values()
+        ]
+        assert sum(band) / 2 in [pytest.approx(level) for level in find_levels(axes)]
+        assert len(find_levels(axes)) == 1 + len(FULL.models)  # and pretrained
+
+
+@pytest.mark.parametrize("name", ["accuracy", "pruning"])
+def test_figures_of_accuracy_show_chance(name):
+    panels = [axes for axes in FULL.draw(name).axes if "accuracy" in axes.get_ylabel()]
+    assert panels
+    assert all(10 in find_levels(axes) for axes in panels)
+
+
+def test_bars_of_accuracy_end_where_accuracies_do():
+    table = FULL.draw("accuracy") and FULL.downstream()
+    table["accuracy"] = np.where(table["seed"] == 1, 1.0, 0.6)
+    for axes in draw_accuracy(table).axes:
+        segments = [part for bars in axes.collections for part in bars.get_segments()]
+        if "accuracy" in axes.get_ylabel():
+            ends = np.array([part[:, 1] for part in segments])
+            assert ends.max() == 100
+            assert ends.min() >= 0
+
+
+def test_pruned_models_stand_beside_their_control():
+    figure = FULL.draw("pruning")
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "all kept, control" in labels
+    table = pd.DataFrame(
+        [["clip", "high_purity", 0, 16, 0.5, 0.1, "digits"]],
+        columns=["model", "strategy", "draw", "kept", "accuracy", "silhouette", "dataset"],
+    )
+    labels = [text.get_text() for text in draw_pruning(table, 10).legends[0].get_texts()]
+    assert "all kept, control" not in labels
+
+
+def test_claims_show_intervals_verdicts_and_published_values():
+    axes = FULL.draw("claims").axes[0]
+    colours = {get_colour(line) for line in axes.lines if len(line.get_xdata()) == 1}
+    assert colours >= {style.colour for style in VERDICT_STYLES.values()}
+    points = [float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1]
+    assert {2.0, 1.5} <= set(points)
+    bars = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
+    widths = [high - low for low, high in bars if high != low]
+    assert widths.count(pytest.approx(0.2)) >= len(FULL.models) * len(VERDICT_STYLES)
+
+
+def test_no_claims_are_said_to_be_none():
+    assert "no claim" in draw_claims(pd.DataFrame()).axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"experiment": 1, "model": "laclip", "strategy": "", "projection": ""}, "it (laclip)"),
+        ({"experiment": 2, "model": "", "strategy": "", "projection": ""}, "it"),
+        ({"experiment": 3, "model": "", "strategy": "a", "projection": "image"}, "it (a, image)"),
+    ],
+)
+def test_claims_are_named_on_one_line(row, expected):
+    assert name_claim(row | {"claim": "it"}) == expected

@@ -9,13 +9,20 @@ from lib.pruning import (
     low_purity_order,
     prune,
     random_order,
-    sweep,
     sweep_accuracy,
     sweep_silhouette,
 )
 from lib.purity import neuron_scores
 from lib.zeroshot import class_embeddings, embed, evaluate
 from tests.test_zeroshot import make_task
+
+
+def sweep(images, labels, texts, head, order, keep):
+    """Accuracies and silhouettes of an order."""
+    embeddings = embed(images, head.image_projection)
+    classes = class_embeddings(texts, head.text_projection)
+    accuracies = sweep_accuracy(embeddings, labels, classes, order, keep)
+    return accuracies, sweep_silhouette(embeddings, labels, order, keep)
 
 
 def mask_and_evaluate(images, labels, texts, head, kept):
@@ -89,13 +96,16 @@ def test_orders():
 
 def test_prune_makes_the_rows_of_the_table():
     task = make_task(dim=12)
-    rows = prune(*task, keep=[4, 8], draws=3, seed=5)
+    images, labels, texts, head = task
+    embeddings = embed(images, head.image_projection)
+    classes = class_embeddings(texts, head.text_projection)
+    scores = neuron_scores(head)
+    rows = prune(embeddings, labels, classes, scores, keep=[4, 8], draws=3, seed=5)
     keys = [(row["strategy"], row["kept"], row["draw"]) for row in rows]
     random_keys = [("random", kept, draw) for draw in range(3) for kept in (4, 8)]
     pure_keys = [(name, kept, 0) for name in ("high_purity", "low_purity") for kept in (4, 8)]
     assert keys == [("full", 12, 0), *pure_keys, *random_keys]
     by_key = dict(zip(keys, rows, strict=True))
-    scores = neuron_scores(task[3])
     chosen = {
         ("full", 12, 0): np.arange(12),
         ("high_purity", 4, 0): np.argsort(scores)[:4],

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from lib.heads import Head
-from lib.purity import MEASURES, measure, neuron_cosines, neuron_scores, random_baseline
+from lib.purity import (
+    MEASURES,
+    measure,
+    neuron_cosines,
+    neuron_scores,
+    random_band,
+    random_baseline,
+    welch_bound,
+)
 
 
 def loop_cosine(a, b):
@@ -26,6 +34,10 @@ def loop_measures(projection):
     middle = len(magnitudes) // 2
     mean = sum(cells) / len(cells)
     purity = sum(purities) / dim
+    units = projection / np.sqrt((projection.astype(float) ** 2).sum(axis=0))
+    singular = np.linalg.svd(units, compute_uv=False)
+    shares = [value / singular.sum() for value in singular if value > 1e-6]
+    low, high = random_band(len(projection), dim)
     return {
         "avg_abs_cos_sim": sum(magnitudes) / len(magnitudes),
         "max_abs_cos_sim": max(magnitudes),
@@ -35,6 +47,11 @@ def loop_measures(projection):
         "per_neuron_purity_mean": purity,
         "per_neuron_purity_std": math.sqrt(sum((p - purity) ** 2 for p in purities) / dim),
         "random_baseline": math.sqrt(2 / (math.pi * len(projection))),
+        "random_low": low,
+        "random_high": high,
+        "effective_rank": math.exp(-sum(share * math.log(share) for share in shares)),
+        "participation_ratio": sum(singular**2) ** 2 / sum(singular**4),
+        "welch_bound": math.sqrt(max(0, (dim - len(projection)) / (len(projection) * (dim - 1)))),
     }
 
 
@@ -47,7 +64,9 @@ def test_measures_equal_loops(width, dim):
     found = measure(projection)
     assert list(found) == list(MEASURES) == list(expected)
     for name in MEASURES:
-        assert found[name] == pytest.approx(expected[name], abs=1e-7, rel=1e-7), name
+        # the root of an eigenvalue that should be 0 is that of its rounding
+        tolerance = 1e-5 if name == "effective_rank" else 1e-7
+        assert found[name] == pytest.approx(expected[name], abs=1e-7, rel=tolerance), name
 
 
 def test_columns_not_rows_are_the_neurons():
@@ -101,6 +120,34 @@ def test_random_baseline_is_what_gaussian_projections_have(width, printed):
     assert round(random_baseline(width), 4) == printed
     measured = measure(projection)["avg_abs_cos_sim"]
     assert measured == pytest.approx(random_baseline(width) * (1 + 1 / (4 * width)), rel=0.01)
+
+
+@pytest.mark.parametrize("width, dim", [(64, 24), (24, 40), (6, 12)])
+def test_the_band_holds_95_percent_of_gaussian_projections(width, dim):
+    generator = np.random.default_rng(width)
+    means = [measure(generator.normal(size=(width, dim)))["avg_abs_cos_sim"] for _ in range(1000)]
+    low, high = random_band(width, dim)
+    assert np.mean([low <= mean <= high for mean in means]) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(means) == pytest.approx((low + high) / 2, abs=0.1 * (high - low))
+
+
+def test_the_welch_bound_is_reached_by_the_best_of_frames():
+    """Three neurons in a plane, 120 degrees apart, and the corners of a simplex."""
+    angles = 2 * np.pi * np.arange(3) / 3
+    plane = np.stack([np.cos(angles), np.sin(angles)])
+    assert measure(plane)["max_abs_cos_sim"] == pytest.approx(welch_bound(2, 3))
+    basis = np.linalg.svd(np.ones((1, 6)))[2][1:]
+    assert measure(basis)["max_abs_cos_sim"] == pytest.approx(welch_bound(5, 6))
+    assert welch_bound(6, 6) == welch_bound(7, 6) == 0
+
+
+def test_ranks_run_from_one_direction_to_all():
+    found = measure(np.eye(5, 4))
+    assert found["effective_rank"] == pytest.approx(4)
+    assert found["participation_ratio"] == pytest.approx(4)
+    found = measure(np.array([[1.0, -2, 3], [2, -4, 6]]))
+    assert found["effective_rank"] == pytest.approx(1, abs=1e-6)
+    assert found["participation_ratio"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("value, problem", [(0.0, "is zero"), (np.nan, "not finite")])

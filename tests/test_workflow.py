@@ -25,6 +25,7 @@ CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
     "plot_accuracy",
+    "plot_claims",
     "plot_comparison",
     "plot_detection",
     "plot_embeddings",
@@ -108,12 +109,14 @@ def read_rows(path):
             "misalignment",
             "model,strategy,cs,effective_cs,seed,projection,avg_abs_cos_sim,max_abs_cos_sim,"
             "median_abs_cos_sim,avg_cos_sim,std_cos_sim,per_neuron_purity_mean,"
-            "per_neuron_purity_std,random_baseline",
+            "per_neuron_purity_std,random_baseline,random_low,random_high,effective_rank,"
+            "participation_ratio,welch_bound",
             2 * 2 * (1 + 2 * 5),
         ),
         (
             "misalignment_accuracy",
-            "model,strategy,cs,seed,dataset,accuracy,silhouette,acc5,mean_per_class_recall",
+            "model,strategy,cs,seed,dataset,accuracy,silhouette,acc5,mean_per_class_recall,"
+            "n_classes",
             2 * 2 * (1 + 2 * 5),
         ),
         (

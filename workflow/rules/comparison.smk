@@ -90,6 +90,7 @@ rule export_comparison_tables:
 rule plot_comparison:
     input:
         table=RESULTS / "tables/clip_vs_laclip.csv",
+        control=get_control_table(),
     output:
         png=report(
             RESULTS / "figures/comparison.png",

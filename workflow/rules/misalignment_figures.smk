@@ -123,6 +123,7 @@ rule plot_accuracy:
 rule plot_sensitivity:
     input:
         table=RESULTS / "tables/sensitivity.csv",
+        misalignment=RESULTS / "tables/misalignment.csv",
     output:
         png=report(
             RESULTS / "figures/sensitivity.png",

@@ -7,6 +7,7 @@ rule prune_neurons:
         features=DATA / "features/{model}/datasets/{dataset}.safetensors",
     output:
         table=RESULTS / "pruning/{model}/{dataset}.csv",
+        orders=RESULTS / "pruning/{model}/{dataset}.npz",
     log:
         LOGS / "prune_neurons/{model}/{dataset}.log",
     benchmark:
@@ -20,6 +21,7 @@ rule prune_neurons:
     params:
         keep=config["pruning"]["keep"],
         draws=config["pruning"]["draws"],
+        orders={key: config["pruning"][key] for key in ("orders", "silhouette_orders")},
         code=get_code_hash("prune_neurons.py"),
     message:
         "Prune neurons of {wildcards.model} on {wildcards.dataset}"
@@ -92,6 +94,8 @@ rule export_pruning_tables:
 rule plot_pruning:
     input:
         table=RESULTS / "tables/pruning.csv",
+        comparison=RESULTS / "tables/clip_vs_laclip.csv",
+        control=get_control_table(),
     output:
         png=[
             report(

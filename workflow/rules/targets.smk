@@ -21,7 +21,7 @@ def get_figures():
     """The figures of the experiments that the study has."""
     figures = ["layers"] if MODELS else []
     if TESTED:
-        figures += ["comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
+        figures += ["claims", "comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
     if "pruning" in config:
         figures += [f"pruning_{dataset}" for dataset in TESTED]
     if CONDITIONS:
@@ -57,7 +57,11 @@ def get_targets():
         *get_finetune_outputs(),
         *get_original_tables(),
         *expand(rules.analyze_purity.output, comparison=COMPARISONS),
-        *([RESULTS / "report/claims.rst"] if TESTED else []),
+        *(
+            [RESULTS / f"report/{page}.rst" for page in ("claims", "claims_figure")]
+            if TESTED
+            else []
+        ),
         RESULTS / "provenance.json",
         # projections alone are read in seconds: there is nothing to tell
         *([RESULTS / "tables/resources.csv"] if MODELS else []),
@@ -65,13 +69,25 @@ def get_targets():
 
 
 def get_judged(wildcards):
-    """What the claims are judged on: the tables and outcomes of the experiments there are."""
-    judged = ("pruning", "misalignment", "misalignment_accuracy", "sensitivity")
-    tables = {path.stem: path for path in get_tables() if path.stem in judged}
-    outcomes = expand(
-        RESULTS / "evaluations/{model}/pretrained/{dataset}.npz", model=MODELS, dataset=TESTED
+    """What the claims are judged on: tables, and outcomes of all heads and orders, by image."""
+    judged = ("misalignment", "sensitivity")
+    judged = {path.stem: path for path in get_tables() if path.stem in judged}
+    judged["per_image"] = expand(
+        RESULTS / "evaluations/{model}/{head}/{dataset}.npz",
+        model=MODELS,
+        head=HEADS,
+        dataset=TESTED,
     )
-    return tables | {"per_image": outcomes}
+    if "pruning" in config:
+        judged["orders"] = expand(
+            RESULTS / "pruning/{model}/{dataset}.npz", model=MODELS, dataset=TESTED
+        )
+    return judged
+
+
+def get_control_table():
+    """The table that has the control, for figures of the pretrained models; none without it."""
+    return [RESULTS / "tables/misalignment_accuracy.csv"] if CONDITIONS else []
 
 
 def get_captions():

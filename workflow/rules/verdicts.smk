@@ -23,6 +23,7 @@ rule judge_claims:
         runtime=10,
     params:
         models=list(MODELS),
+        heads=HEADS,
         datasets=TESTED,
         baselines=BASELINES,
         is_drawn=config.get("corpus", {}).get("kind") == "glyphs",
@@ -31,6 +32,34 @@ rule judge_claims:
         "Judge the study's claims on this data"
     script:
         "../scripts/judge_claims.py"
+
+
+rule plot_claims:
+    input:
+        table=RESULTS / "tables/claims.csv",
+    output:
+        png=report(
+            RESULTS / "figures/claims.png",
+            caption="../report/claims.rst",
+            category="0 Claims judged",
+            labels={"content": "verdicts beside the published values", "form": "figure"},
+        ),
+        pdf=RESULTS / "figures/claims.pdf",
+        page=RESULTS / "report/claims_figure.rst",
+    log:
+        LOGS / "plot_claims.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=get_code_hash("plot_claims.py"),
+    message:
+        "Plot the verdicts"
+    script:
+        "../scripts/plot_claims.py"
 
 
 rule write_provenance:

@@ -6,5 +6,5 @@ from lib.frames import read_frame
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-figure = draw_comparison(read_frame(snakemake.input.table))
+figure = draw_comparison(*map(read_frame, snakemake.input))
 save_figure(figure, snakemake.output.png, snakemake.output.pdf)

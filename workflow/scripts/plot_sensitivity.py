@@ -6,5 +6,6 @@ from lib.frames import read_frame
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
-figure = draw_sensitivity(read_frame(snakemake.input.table))
+source = snakemake.input
+figure = draw_sensitivity(read_frame(source.table), read_frame(source.misalignment))
 save_figure(figure, snakemake.output.png, snakemake.output.pdf)

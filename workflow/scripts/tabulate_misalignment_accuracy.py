@@ -7,7 +7,7 @@ from pathlib import Path
 from lib.progress import start_log
 from lib.tables import describe_head, write_table
 
-MEASURED = ("accuracy", "silhouette", "acc5", "mean_per_class_recall")
+MEASURED = ("accuracy", "silhouette", "acc5", "mean_per_class_recall", "n_classes")
 
 start_log(snakemake.log[0])
 params = snakemake.params
