@@ -320,7 +320,7 @@ def test_partners_are_among_the_most_similar_unused_captions(corpus, n_neighbour
 def test_the_length_of_the_lists_does_not_matter(n_neighbours, monkeypatch):
     captions = make_distinct_captions(250, seed=3)
     expected = swap(find_neighbours(captions, 249), 1.0, "similar", 0)
-    monkeypatch.setattr(lib.captions, "_REFILLS_AT_ONCE", n_neighbours)
+    monkeypatch.setattr(lib.captions, "_ROWS_AHEAD", n_neighbours)
     found = swap(find_neighbours(captions, n_neighbours), 1.0, "similar", 0)
     assert np.array_equal(found.pairs, expected.pairs)
 
