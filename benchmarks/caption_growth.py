@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import ROOT, Cost, Side, compare, measure, time_action
 from benchmarks.original import draw_swaps, make_similarities
 from benchmarks.scaling import fit
-from benchmarks.settings import Row, Settings, read_captions, tell
+from benchmarks.settings import Row, Settings, format_table, read_captions, tell
 
 NEIGHBOURS = 64
 RATE = 0.8

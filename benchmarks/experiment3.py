@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, compare, median_seconds, time_action
-from benchmarks.settings import Row, Settings, draw_captions, draw_jpegs, tell
+from benchmarks.settings import Row, Settings, draw_captions, draw_jpegs, format_table, tell
 from benchmarks.towers import TINY, build_towers, get_architecture
 
 HEADS = 5 * 3  # Cs and seeds

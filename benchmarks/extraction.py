@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import PEERS, Side, compare, measure, median_ratio, median_seconds
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
 from benchmarks.towers import summarise_features as summarise
 

@@ -4,9 +4,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, measure
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.towers import GLYPHS, build_towers, get_architecture, make_key, write_images
 
 BATCH = 256

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, measure
-from benchmarks.settings import Row, Settings, draw_jpegs, tell
+from benchmarks.settings import Row, Settings, draw_jpegs, format_table, tell
 
 PAIRS, BATCH, EPOCHS = 100_000, 1024, 10
 HEADS = 5 * 2 * 3  # Cs, strategies, seeds

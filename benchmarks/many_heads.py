@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, compare, median_ratio, median_seconds
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 
 IMAGE_WIDTH, TEXT_WIDTH, DIM = 768, 512, 512
 

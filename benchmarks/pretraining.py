@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import PEERS, Side, compare, median_ratio, median_seconds
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.towers import GLYPHS, TINY, get_architecture
 
 BATCH = 256

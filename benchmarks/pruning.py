@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, compare, median_ratio, median_seconds
 from benchmarks.original import evaluate_pruned
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.silhouettes import DIM, draw_embeddings
 
 CLASSES = 100

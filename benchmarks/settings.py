@@ -1,6 +1,7 @@
 """What all benchmarks share: the sizes, the form of a row, captions and images to measure with."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,12 @@ class Row(NamedTuple):
 def tell(holds: bool) -> str:
     """Yes or no."""
     return "yes" if holds else "**no**"
+
+
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def read_captions(path: str | None, count: int) -> list[str]:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, compare, median_ratio, median_seconds
-from benchmarks.settings import Row, Settings, tell
+from benchmarks.settings import Row, Settings, format_table, tell
 
 DIM = 512
 TARGETS = {10: 200, 100: 60}  # how many times faster, by the number of classes

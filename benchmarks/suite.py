@@ -22,9 +22,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.download import describe_machine, format_table
+from benchmarks.download import describe_machine
 from benchmarks.measuring import PEERS, ROOT, THREADS
-from benchmarks.settings import SIZES, Row, Settings
+from benchmarks.settings import SIZES, Row, Settings, format_table
 from docs.update import write_text
 
 logger = logging.getLogger(__name__)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from benchmarks.download import format_table
 from benchmarks.measuring import Side, compare, median_ratio, median_seconds, time_action
 from benchmarks.original import draw_swaps, make_similarities
-from benchmarks.settings import Row, Settings, read_captions, tell
+from benchmarks.settings import Row, Settings, format_table, read_captions, tell
 
 RATES = (0.1, 0.3, 0.5, 0.8)
 

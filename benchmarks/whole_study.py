@@ -10,9 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.download import format_table
 from benchmarks.measuring import ROOT, THREADS, Side, measure, time_action
-from benchmarks.settings import Row, Settings, draw_captions, tell
+from benchmarks.settings import Row, Settings, draw_captions, format_table, tell
 from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
 
 logger = logging.getLogger(__name__)

@@ -190,6 +190,23 @@ def find_neighbours(
     return Neighbours(text, same[first], vectors, indices, similarities)
 
 
+def order_by_terms(vectors: csr_matrix) -> np.ndarray:
+    """(m,) the texts in an order in which those of the same frequent terms lie together.
+
+    A product looks at all texts that share a term with a row, frequent terms nearly all the time.
+    Where these texts are neighbours in memory, a million of them are compared 2.7 times as fast.
+    """
+    frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
+    ranked = vectors[:, np.argsort(-frequency, kind="stable")]
+    ranked.sort_indices()
+    counts = np.diff(ranked.indptr)
+    keys = np.full((_ORDERED_BY, len(counts)), vectors.shape[1])
+    for place, key in enumerate(keys):
+        some = counts > place
+        key[some] = ranked.indices[ranked.indptr[:-1][some] + place]
+    return np.lexsort(keys[::-1])  # the last key is the first to be sorted by
+
+
 def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
     """Write an uncompressed .npz; the same neighbours give the same bytes."""
     vectors = neighbours.vectors
@@ -369,7 +386,7 @@ def _most_similar(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`indices` and `similarities` of `Neighbours` for (m, vocabulary) vectors."""
     m = vectors.shape[0]
-    order = _order_by_terms(vectors)
+    order = order_by_terms(vectors)
     vectors = vectors[order]
     transposed = vectors.T.tocsr()
     indices = np.full((m, n_neighbours), -1, dtype=np.int32)
@@ -389,23 +406,6 @@ def _most_similar(
         similarities[texts[row[kept]], place[kept]] = value[kept]
         progress.advance(len(texts))
     return indices, similarities
-
-
-def _order_by_terms(vectors: csr_matrix) -> np.ndarray:
-    """(m,) the texts in an order in which those of the same frequent terms lie together.
-
-    A product looks at all texts that share a term with a row, frequent terms nearly all the time.
-    Where these texts are neighbours in memory, a million of them are compared 2.7 times as fast.
-    """
-    frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
-    ranked = vectors[:, np.argsort(-frequency, kind="stable")]
-    ranked.sort_indices()
-    counts = np.diff(ranked.indptr)
-    keys = np.full((_ORDERED_BY, len(counts)), vectors.shape[1])
-    for place, key in enumerate(keys):
-        some = counts > place
-        key[some] = ranked.indices[ranked.indptr[:-1][some] + place]
-    return np.lexsort(keys[::-1])  # the last key is the first to be sorted by
 
 
 def _multiply(left: csr_matrix, right: csr_matrix, top_n: int, n_threads: int) -> csr_matrix:
@@ -516,7 +516,7 @@ class _Lists:
     def _choose_pool(self) -> None:
         """Ask among the texts unused now, if a tenth of the rows is used since they were chosen."""
         if self.unused_then == 0:
-            self.pool = _order_by_terms(self.vectors)
+            self.pool = order_by_terms(self.vectors)
         elif self.unused.count > 0.9 * self.unused_then:
             return
         self.unused_then = self.unused.count

@@ -20,6 +20,7 @@ from lib.captions import (
     find_neighbours,
     load_neighbours,
     normalise,
+    order_by_terms,
     pair_similarities,
     save_neighbours,
     summary,
@@ -222,6 +223,17 @@ def test_threads_and_blocks_do_not_matter(corpus, monkeypatch, n_threads, rows_a
     found = find_neighbours(corpus[0], 9, n_threads=n_threads)
     assert np.array_equal(found.indices, expected.indices)
     assert np.array_equal(found.similarities, expected.similarities)
+
+
+def test_texts_of_the_same_frequent_terms_lie_together(corpus):
+    vectors = vectorise([normalise(caption) for caption in corpus[0]])
+    order = order_by_terms(vectors)
+    assert sorted(order.tolist()) == list(range(vectors.shape[0]))
+    frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
+    ranks = np.argsort(np.argsort(-frequency, kind="stable"))
+    terms = [sorted(ranks[row.indices].tolist())[:3] for row in vectors[order]]
+    # a text whose terms end earlier comes after those that have more
+    assert terms == sorted(terms, key=lambda ranked: (ranked + [10**6] * 3)[:3])
 
 
 def test_neighbours_are_read_as_they_were_written(corpus, tmp_path):
