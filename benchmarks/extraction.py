@@ -82,6 +82,8 @@ def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[],
             folder.mkdir()
             (folder / "nshards.txt").write_text("1")
             (folder / "0.tar").symlink_to(shard)
+            for file in ("classnames.txt", "zeroshot_classification_templates.txt"):
+                Path(name, file).write_text("{c}")
             data = build_dataset("wds/benchmark", root=name, transform=transform, split="test")
             loader = torch.utils.data.DataLoader(
                 data.batched(batch), batch_size=None, num_workers=PEER_WORKERS

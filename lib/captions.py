@@ -11,6 +11,7 @@ with one correction: two captions that the text tower cannot tell apart are neve
 
 import html
 import logging
+import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Sequence
@@ -42,8 +43,9 @@ TFIDF_KEYS = (*TFIDF_DEFAULTS, "analyzer", "token_pattern", "sublinear_tf")
 # pattern finds, but does not tear words apart at combining marks (Hindi, Thai, Arabic vowel signs).
 _WORD = r"\S\S+"
 # What open_clip's byte-pair tokeniser takes for one word: texts with the same words have the same
-# token ids, and texts with other words have others.
-_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# token ids, and texts with other words have others. L stands for letters, N for numbers.
+_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[{L}]+|[{N}]|[^\s{L}{N}]+"
+_ASCII_TOKEN = re.compile(_TOKEN.format(L="a-z", N="0-9"))  # of lower-case text
 # All at which str.splitlines and line-wise readers may break, and the tab that would add a column.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
@@ -113,13 +115,15 @@ def token_words(text: str) -> str:
     Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions
     have equal token ids if and only if this is equal, as long as they fit into the context length.
     """
-    if not (text.isascii() and text.isprintable() and "&" not in text):
+    is_plain = text.isascii() and text.isprintable() and "&" not in text
+    if not is_plain:
         # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
         import ftfy
 
         text = html.unescape(html.unescape(ftfy.fix_text(text)))
     cleaned = " ".join(text.split()).lower()
-    return " ".join(_token_pattern().findall(cleaned))
+    pattern = _ASCII_TOKEN if is_plain else _token_pattern()
+    return " ".join(pattern.findall(cleaned))
 
 
 def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
@@ -322,7 +326,7 @@ def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
 def _token_pattern():
     import regex  # the standard library's `re` knows no classes of letters and numbers
 
-    return regex.compile(_TOKEN, regex.IGNORECASE)
+    return regex.compile(_TOKEN.format(L=r"\p{L}", N=r"\p{N}"), regex.IGNORECASE)
 
 
 class _Punctuation(dict):
