@@ -105,9 +105,9 @@ def measure_rows(settings: Settings) -> list[Row]:
     peer = measure(Side("caption_growth", "prepare_peer", arguments), settings.in_process)
     arguments = {"path": settings.captions, "count": loop}
     original = measure(Side("caption_growth", "prepare_original", arguments), settings.in_process)
-    if not settings.in_process:
-        plot_growth(ours, PLOT)
     peer_seconds = peer.seconds * ours[side].found["texts"] / queries
+    if not settings.in_process:
+        plot_growth(ours, side, peer_seconds, peer.peak, PLOT)
     return [
         make_neighbours_row(ours, side, peer, peer_seconds, queries),
         make_swap_row(ours, original.seconds, loop),
@@ -170,32 +170,45 @@ def make_swap_row(ours: dict[int, Cost], loop_seconds: float, loop: int) -> Row:
         tell(seconds <= 20),
         [
             f"The original's loop takes {loop_seconds:.1f} s at {loop:,} captions and grows with "
-            f"their square (it sorts all others for each swap): {theirs / 3600:.1f} hours. Ours "
-            f"grows with the power {growth.exponent:.2f}."
+            f"their square (it sorts all others for each swap): {theirs:,.0f} s at {largest:,}. "
+            f"Ours grows with the power {growth.exponent:.2f}."
         ],
     )
 
 
-def plot_growth(costs: dict[int, Cost], path: Path) -> None:
-    """Seconds of neighbours and swaps, and memory, against the captions."""
+def plot_growth(
+    costs: dict[int, Cost], side: int, peer_seconds: float, peer_memory: float, path: Path
+) -> None:
+    """Seconds of neighbours and swaps, and memory, against the captions, with what is allowed."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     sizes = list(costs)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
     for name, colour, marker in (("neighbours", "#0072B2", "o"), ("swap", "#D55E00", "s")):
         seconds = {size: cost.found[name] for size, cost in costs.items()}
-        label = f"{name}: captions to the power of {fit(seconds).exponent:.2f}"
-        left.loglog(sizes, list(seconds.values()), color=colour, marker=marker, label=label)
-    left.set_ylabel("seconds (2 threads; the swap has 1)")
-    left.legend(frameon=False)
-    right.loglog(sizes, [cost.peak for cost in costs.values()], color="#009E73", marker="o")
-    right.set_ylabel("peak memory of the process (MiB)")
-    for axes in (left, right):
-        axes.set_xlabel("captions")
+        label = f"{name}: grows with the power {fit(seconds).exponent:.2f}"
+        left.plot(sizes, list(seconds.values()), color=colour, marker=marker, label=label)
+    left.plot(side, peer_seconds, "x", color="black", label="scikit-learn's neighbours (scaled)")
+    memory = [cost.peak for cost in costs.values()]
+    right.plot(sizes, memory, color="#009E73", marker="o", label="neighbours and swap")
+    right.plot(side, peer_memory, "x", color="black", label="scikit-learn's neighbours")
+    for axes, place, unit in ((left, 0, 1), (right, 1, 1e9 / 2**20)):
+        targets = {size: unit * target[place] for size, target in TARGETS.items() if size in costs}
+        marks = {"color": "#0072B2" if axes is left else "#009E73", "fillstyle": "none"}
+        axes.plot(list(targets), list(targets.values()), "v", label="allowed", **marks)
+        axes.set(xscale="log", yscale="log", xlabel="captions")
+        axes.set_xticks(sizes, [f"{size // 1000:,} k" for size in sizes])
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
+        axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    for axes in (left, right):
+        axes.minorticks_off()
+    left.set_ylabel("seconds (neighbours: 2 threads, swap: 1)")
+    right.set_yticks([250, 500, 1000, 2000, 4000])
+    right.set_ylabel("peak memory of the process (MiB)")
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -55,8 +55,8 @@ def measure_rows(settings: Settings) -> list[Row]:
             tell(growth < 5),
             [
                 format_table(["images", "peak MiB", "above the start", "images/s"], table),
-                "The embedded study's tower (32 pixels), one shard. Memory counts the pages of the "
-                "file of features that are mapped.",
+                "The embedded study's tower (32 pixels), one shard. Memory is that of the "
+                "process; features go to their file as they come.",
             ],
         )
     ]
