@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 REQUIREMENTS := envs/requirements.txt
 DEV_REQUIREMENTS := envs/requirements-dev.txt
 SLURM_REQUIREMENTS := envs/requirements-slurm.txt
+PEERS := results/peers/clip
+PEER_REQUIREMENTS := benchmarks/peers/clip.txt
 
-.PHONY: run test test-embedded test-slurm test-slow lint format setup setup-dev setup-slurm clean
+.PHONY: run test test-embedded test-slurm test-slow bench bench-full lint format setup setup-dev setup-slurm clean
 
 run: setup
 	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
@@ -28,6 +30,14 @@ test-embedded: setup-dev
 # Says that it skips where it is not root on Debian, or where a SLURM runs already.
 test-slurm: setup-dev setup-slurm
 	$(BIN)/pytest -m slurm tests/slurm
+
+# Beside peers, in an environment of their own. CAPTIONS is a list of captions and URLs, such as
+# CC3M's; without it captions are drawn. Writes benchmarks/results.md.
+bench: setup-dev $(PEERS)/.requirements
+	$(BIN)/python benchmarks/suite.py --size reduced $(if $(CAPTIONS),--captions $(CAPTIONS))
+
+bench-full: setup-dev $(PEERS)/.requirements
+	$(BIN)/python benchmarks/suite.py --size full $(if $(CAPTIONS),--captions $(CAPTIONS))
 
 lint: setup-dev
 	$(BIN)/ruff format --check .
@@ -55,6 +65,10 @@ $(VENV)/.requirements-dev: $(VENV)/.requirements $(DEV_REQUIREMENTS)
 
 $(VENV)/.requirements-slurm: $(VENV)/.requirements $(SLURM_REQUIREMENTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(SLURM_REQUIREMENTS)
+	@touch $@
+
+$(PEERS)/.requirements: $(PEER_REQUIREMENTS) | setup
+	$(BIN)/python benchmarks/suite.py --setup
 	@touch $@
 
 clean:

@@ -33,6 +33,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.settings import format_table
 from benchmarks.web import HOSTS, is_gone, list_urls, start_web
 from docs.update import write_text
 from lib.corpus import iterate_samples
@@ -345,12 +346,6 @@ def summarise(values: Sequence[float], digits: int) -> str:
     told = (statistics.median(values), min(values), max(values))
     median, least, most = (f"{value:.{digits}f}" for value in told)
     return f"{median} [{least}, {most}]"
-
-
-def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def describe_machine() -> str:

@@ -26,7 +26,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.download import describe_machine, format_table
+from benchmarks.download import describe_machine
+from benchmarks.settings import format_table
 from docs.update import write_text
 
 logger = logging.getLogger(__name__)

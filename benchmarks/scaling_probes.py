@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.captions import find_neighbours, normalise, swap, vectorise
+from lib.captions import find_neighbours, normalise, order_by_terms, swap, vectorise
 from lib.corpus import read_captions, write_captions
 from lib.ledger import IMAGE, ROW, make_captions, read_ledgers, select_pairs, write_ledger
 
@@ -75,7 +75,8 @@ def probe_product(captions: list[str]) -> dict[str, float]:
     started = time.process_time()
     vectors = vectorise([normalise(caption) for caption in captions])
     seconds = time.process_time() - started
-    rows = np.random.default_rng(0).permutation(len(captions))[:BLOCK]
+    vectors = vectors[order_by_terms(vectors)]
+    rows = np.sort(np.random.default_rng(0).permutation(len(captions))[:BLOCK])
     block, transposed = vectors[rows], vectors.T.tocsr()
     product = time_cpu(
         lambda: sp_matmul_topn(block, transposed, top_n=NEIGHBOURS + 1, sort=True, n_threads=1)

@@ -11,11 +11,12 @@ with one correction: two captions that the text tower cannot tell apart are neve
 
 import html
 import logging
+import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,15 @@ TFIDF_KEYS = (*TFIDF_DEFAULTS, "analyzer", "token_pattern", "sublinear_tf")
 # pattern finds, but does not tear words apart at combining marks (Hindi, Thai, Arabic vowel signs).
 _WORD = r"\S\S+"
 # What open_clip's byte-pair tokeniser takes for one word: texts with the same words have the same
-# token ids, and texts with other words have others.
-_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# token ids, and texts with other words have others. L stands for letters, N for numbers.
+_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[{L}]+|[{N}]|[^\s{L}{N}]+"
+_ASCII_TOKEN = re.compile(_TOKEN.format(L="a-z", N="0-9"))  # of lower-case text
 # All at which str.splitlines and line-wise readers may break, and the tab that would add a column.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
 _ROWS_AT_ONCE = 65536  # rows of one sparse product: bounds its memory and paces the progress
-_REFILLS_AT_ONCE = 1024
+_ORDERED_BY = 3  # most frequent terms by which texts are ordered: more gain nothing
+_ROWS_AHEAD = 8192  # visits for which lists are made anew together
 _TRIES = 64  # draws of an unused row before all of them are listed
 
 
@@ -112,13 +115,15 @@ def token_words(text: str) -> str:
     Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions
     have equal token ids if and only if this is equal, as long as they fit into the context length.
     """
-    if not (text.isascii() and text.isprintable() and "&" not in text):
+    is_plain = text.isascii() and text.isprintable() and "&" not in text
+    if not is_plain:
         # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
         import ftfy
 
         text = html.unescape(html.unescape(ftfy.fix_text(text)))
     cleaned = " ".join(text.split()).lower()
-    return " ".join(_token_pattern().findall(cleaned))
+    pattern = _ASCII_TOKEN if is_plain else _token_pattern()
+    return " ".join(pattern.findall(cleaned))
 
 
 def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
@@ -187,6 +192,23 @@ def find_neighbours(
     vectors = vectorise(normalised, tfidf)[first]
     indices, similarities = _most_similar(vectors, n_neighbours, n_threads)
     return Neighbours(text, same[first], vectors, indices, similarities)
+
+
+def order_by_terms(vectors: csr_matrix) -> np.ndarray:
+    """(m,) the texts in an order in which those of the same frequent terms lie together.
+
+    A product looks at all texts that share a term with a row, frequent terms nearly all the time.
+    Where these texts are neighbours in memory, a million of them are compared 2.7 times as fast.
+    """
+    frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
+    ranked = vectors[:, np.argsort(-frequency, kind="stable")]
+    ranked.sort_indices()
+    counts = np.diff(ranked.indptr)
+    keys = np.full((_ORDERED_BY, len(counts)), vectors.shape[1])
+    for place, key in enumerate(keys):
+        some = counts > place
+        key[some] = ranked.indices[ranked.indptr[:-1][some] + place]
+    return np.lexsort(keys[::-1])  # the last key is the first to be sorted by
 
 
 def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
@@ -304,7 +326,7 @@ def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
 def _token_pattern():
     import regex  # the standard library's `re` knows no classes of letters and numbers
 
-    return regex.compile(_TOKEN, regex.IGNORECASE)
+    return regex.compile(_TOKEN.format(L=r"\p{L}", N=r"\p{N}"), regex.IGNORECASE)
 
 
 class _Punctuation(dict):
@@ -368,23 +390,25 @@ def _most_similar(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`indices` and `similarities` of `Neighbours` for (m, vocabulary) vectors."""
     m = vectors.shape[0]
+    order = order_by_terms(vectors)
+    vectors = vectors[order]
     transposed = vectors.T.tocsr()
     indices = np.full((m, n_neighbours), -1, dtype=np.int32)
     similarities = np.zeros((m, n_neighbours), dtype=np.float32)
     progress = Progress("neighbours", m, "texts")
     for start in range(0, m, _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE, m)
-        rows = np.arange(start, stop)
+        texts = order[start : start + _ROWS_AT_ONCE]
         # One more than needed: a text's most similar is itself.
-        top = _multiply(vectors[start:stop], transposed, n_neighbours + 1, n_threads)
-        row = np.repeat(np.arange(len(rows)), np.diff(top.indptr))
-        other = top.indices != rows[row]
-        row, column, value = row[other], top.indices[other], top.data[other]
-        place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(rows)))[row]
+        block = vectors[start : start + len(texts)]
+        top = _multiply(block, transposed, n_neighbours + 1, n_threads)
+        row = np.repeat(np.arange(len(texts)), np.diff(top.indptr))
+        other = top.indices != start + row
+        row, column, value = row[other], order[top.indices[other]], top.data[other]
+        place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(texts)))[row]
         kept = place < n_neighbours  # texts equal to a text can push it off its own list
-        indices[start + row[kept], place[kept]] = column[kept]
-        similarities[start + row[kept], place[kept]] = value[kept]
-        progress.advance(len(rows))
+        indices[texts[row[kept]], place[kept]] = column[kept]
+        similarities[texts[row[kept]], place[kept]] = value[kept]
+        progress.advance(len(texts))
     return indices, similarities
 
 
@@ -440,52 +464,76 @@ class _Unused:
 
 
 class _Lists:
-    """Neighbour lists that can be asked for anew among the texts that still have unused rows."""
+    """For each text the texts most similar to it, made anew where too many of them are used.
+
+    Lists are made among the texts that had unused rows at an earlier moment. They stay right: the
+    unused only become fewer, so what was most similar and is still unused still is.
+
+    Attributes:
+        nearest: (m, length) int32, best first, -1 where there are no more.
+        is_complete: (m,) bool, whether all unused texts of a similarity above 0 are listed.
+    """
 
     def __init__(self, neighbours: Neighbours, unused: _Unused, order: np.ndarray, top_k: int):
-        self.neighbours, self.order, self.top_k = neighbours, order, top_k
+        self.vectors, self.text, self.order = neighbours.vectors, neighbours.text, order
+        self.top_k = top_k
+        self.unused, self.identity = unused, neighbours.identity
         self.left = np.frombuffer(unused.left, dtype=np.int64)
-        self.length = max(neighbours.indices.shape[1], 4 * top_k)
-        self.fresh: dict[int, np.ndarray] = {}
+        m, k = neighbours.indices.shape
+        self.nearest = np.full((m, max(k, 4 * top_k)), -1, dtype=np.int32)
+        self.nearest[:, :k] = neighbours.indices
+        self.is_complete = neighbours.indices[:, -1] < 0
+        self.pool = np.empty(0, dtype=np.int64)  # the texts asked among, and their vectors
+        self.transposed = csr_matrix((self.vectors.shape[1], 0))
+        self.unused_then = 0  # rows that were unused when they were chosen
 
-    def get(self, text: int) -> tuple[list[int], bool]:
-        """The texts most similar to `text`, best first, and whether these are all above 0."""
-        found = self.fresh.get(text)
-        if found is None:
-            found = self.neighbours.indices[text]
-        listed = found.tolist()
-        if listed and listed[-1] >= 0:
-            return listed, False
-        return [other for other in listed if other >= 0], True
+    def get(self, text: int) -> list[int]:
+        """The texts most similar to `text`, best first, then -1 where there are no more."""
+        return self.nearest[text].tolist()
 
     def ask_again(self, text: int, position: int) -> None:
         """Make the list of `text` anew, and those of texts that will soon need it.
 
-        Asked one by one, each would pay for a product's preparation. A list from an earlier moment
-        stays right: the unused only become fewer, so what was most similar and is still unused
-        still is.
+        Asked one by one, each would pay for the look at all others.
         """
-        if text in self.fresh:  # its list held too few candidates: they may all be of its identity
-            self.length *= 2
-        asked = [text, *self._short_of_candidates(position, text)]
-        alive = np.flatnonzero(self.left > 0)
-        vectors = self.neighbours.vectors
-        top = _multiply(vectors[asked], vectors[alive].T.tocsr(), self.length + 1, n_threads=1)
-        for number, other in enumerate(asked):
-            found = alive[top.indices[top.indptr[number] : top.indptr[number + 1]]]
-            complete = len(found) <= self.length
-            found = found[found != other][: self.length]
-            self.fresh[other] = np.append(found, -1) if complete else found
+        self._choose_pool()
+        asked = np.array([text, *self._short_of_candidates(position, text)])
+        length = self.nearest.shape[1]
+        top = _multiply(self.vectors[asked], self.transposed, length + 1, n_threads=1)
+        for number, other in enumerate(asked.tolist()):
+            found = self.pool[top.indices[top.indptr[number] : top.indptr[number + 1]]]
+            self._set(other, found[found != other], len(found) <= length)
+
+    def ask_alone(self, text: int) -> None:
+        """Make the list of `text` of nothing but candidates: unused, and of another identity."""
+        top = _multiply(self.vectors[[text]], self.transposed, len(self.pool), n_threads=1)
+        found = self.pool[top.indices]
+        found = found[(self.left[found] > 0) & (self.identity[found] != self.identity[text])]
+        self._set(text, found, len(found) <= self.nearest.shape[1])
+
+    def _set(self, text: int, found: np.ndarray, is_complete: bool) -> None:
+        kept = found[: self.nearest.shape[1]]
+        self.nearest[text] = -1
+        self.nearest[text, : len(kept)] = kept
+        self.is_complete[text] = is_complete
+
+    def _choose_pool(self) -> None:
+        """Ask among the texts unused now, if a tenth of the rows is used since they were chosen."""
+        if self.unused_then == 0:
+            self.pool = order_by_terms(self.vectors)
+        elif self.unused.count > 0.9 * self.unused_then:
+            return
+        self.unused_then = self.unused.count
+        self.pool = self.pool[self.left[self.pool] > 0]
+        self.transposed = self.vectors[self.pool].T.tocsr()
 
     def _short_of_candidates(self, position: int, text: int) -> list[int]:
-        """Texts of the rows to be visited next whose first list holds too few unused rows."""
-        ahead = self.neighbours.text[self.order[position + 1 : position + _ROWS_AT_ONCE]]
-        ahead = list(dict.fromkeys(ahead[self.left[ahead] > 0].tolist()))
-        ahead = np.array([t for t in ahead if t != text and t not in self.fresh], dtype=np.int64)
-        listed = self.neighbours.indices[ahead]
-        unused = np.where(listed >= 0, self.left[listed], 0).sum(axis=1)
-        short = (unused < self.top_k) & (listed[:, -1] >= 0)
-        return ahead[short][:_REFILLS_AT_ONCE].tolist()
+        """Texts of the rows to be visited next whose list holds too few unused rows."""
+        ahead = self.text[self.order[position + 1 : position + _ROWS_AHEAD]]
+        ahead = np.unique(ahead[(self.left[ahead] > 0) & ~self.is_complete[ahead]])
+        nearest = self.nearest[ahead]
+        unused = np.where(nearest >= 0, self.left[nearest], 0).sum(axis=1)
+        return ahead[(unused < self.top_k) & (ahead != text)].tolist()
 
 
 def _draw_pairs(
@@ -539,24 +587,34 @@ def _draw_similar(
     all equally similar, any may stand at that rank, so one is drawn.
 
     Returns:
-        The row, or None where it has no similarity, and then the texts that do have some.
+        The row, or None where it has no similarity, and then the texts that do have some (and -1).
     """
-    left, identity = unused.left, unused.identity
-    mine = identity[text]
-    while True:
-        listed, complete = lists.get(text)
-        before = 0
-        for other in listed:
-            if left[other] and identity[other] != mine:
-                before += left[other]
-                if before > rank:
-                    place = unused.start[other]
-                    if left[other] > 1:
-                        place += int(rng.random() * left[other])
-                    return unused.rows[place], set()
-        if complete:
-            return None, set(listed)
-        lists.ask_again(text, position)
+    row = _find_row(unused, lists.get(text), text, rank, rng)
+    for ask in (partial(lists.ask_again, text, position), partial(lists.ask_alone, text)):
+        if row is not None or lists.is_complete[text]:
+            break
+        ask()
+        row = _find_row(unused, lists.get(text), text, rank, rng)
+    return row, set(lists.get(text)) if row is None else set()
+
+
+def _find_row(
+    unused: _Unused, listed: list[int], text: int, rank: int, rng: np.random.Generator
+) -> int | None:
+    """The row of `rank` among the unused ones of the texts listed; None if there are too few."""
+    left, identity, mine = unused.left, unused.identity, unused.identity[text]
+    before = 0
+    for other in listed:
+        if other < 0:
+            break
+        if left[other] and identity[other] != mine:
+            before += left[other]
+            if before > rank:
+                place = unused.start[other]
+                if left[other] > 1:
+                    place += int(rng.random() * left[other])
+                return unused.rows[place]
+    return None
 
 
 def _draw_ahead(

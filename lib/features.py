@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
 from lib.corpus import iterate_images
@@ -54,18 +54,18 @@ def extract_views(
         for view in range(views)
         for sample in iterate_images(shards, keys)
     )
-    with atomic_path(path) as temporary:
-        features = None if keys else open_memmap(temporary, "w+", np.float32, (views, 0, 0))
-        first = 0
-        for block in encode_batches(partial(_encode_images, towers, device), pixels, batch_size):
-            if features is None:
-                shape = (views, len(keys), block.shape[1])
-                features = open_memmap(temporary, "w+", np.float32, shape)
-            rows = features.reshape(-1, block.shape[1])  # a view: all images, view after view
-            rows[first : first + len(block)] = block
-            first += len(block)
+    blocks = encode_batches(partial(_encode_images, towers, device), pixels, batch_size)
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        first = next(blocks, np.empty((0, 0), np.float32))
+        header = {
+            "descr": "<f4",
+            "fortran_order": False,
+            "shape": (views, len(keys), first.shape[1]),
+        }
+        write_array_header_1_0(stream, header)
+        for block in itertools.chain([first], blocks):  # a view: all images, view after view
+            stream.write(block.astype("<f4", copy=False).tobytes())
             progress.advance(len(block))
-        features.flush()
 
 
 def extract_texts(

@@ -244,7 +244,7 @@ class _Training:
     """A head's projections while they are trained (see `lib.resume.Training`)."""
 
     def __init__(
-        self, head: Head, recipe: Recipe, device: torch.device | str, group: Group
+        self, head: Head, recipe: Recipe, device: torch.device | str, group: Group = ALONE
     ) -> None:
         self.logit_scale = head.logit_scale
         self.group = group

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.linalg.blas import dger
 
 from lib.silhouette import group_rows, grouped_silhouettes
 from lib.zeroshot import check_labels, evaluate_embeddings
 
-_BLOCK = 256  # images whose products with the classes stay in cache through the pass
+# Cells of a block of images x classes: in cache through the pass, and so few that BLAS does not
+# divide an update among threads, which would wait for each other longer than they work.
+_CELLS = 8192
+_FEW_NEURONS = 8  # up to so many, adding one by one is faster than a matrix product
 
 
 def prune(
@@ -86,16 +90,26 @@ def sweep_accuracy(
     order, sizes, positions = _check_pass(order, keep, dim)
     weights = classes.T[order].astype(np.float64)
     hits = np.zeros(len(sizes), dtype=np.int64)
-    for start in range(0, n, _BLOCK):
-        rows = image_embeddings[start : start + _BLOCK, order].astype(np.float64)
-        truth = labels[start : start + _BLOCK]
-        logits = np.zeros((len(rows), len(classes)))
+    at_once = max(_CELLS // len(classes), 1)
+    for start in range(0, n, at_once):
+        neurons = image_embeddings[start : start + at_once, order].T.astype(np.float64, order="C")
+        truth = labels[start : start + at_once]
+        logits = np.zeros((len(truth), len(classes)))
         previous = 0
         for index, size in enumerate(sizes):
-            logits += rows[:, previous:size] @ weights[previous:size]
+            _add_products(logits, neurons[previous:size], weights[previous:size])
             hits[index] += np.count_nonzero(logits.argmax(axis=1) == truth)
             previous = size
     return (hits / n)[positions]
+
+
+def _add_products(logits: np.ndarray, neurons: np.ndarray, weights: np.ndarray) -> None:
+    """Add to logits (images, classes) what neurons (k, images) and weights (k, classes) yield."""
+    if len(neurons) > _FEW_NEURONS:
+        logits += neurons.T @ weights
+        return
+    for values, weight in zip(neurons, weights, strict=True):
+        dger(1, weight, values, a=logits.T, overwrite_a=True)  # in place
 
 
 def sweep_silhouette(

@@ -20,6 +20,7 @@ from lib.captions import (
     find_neighbours,
     load_neighbours,
     normalise,
+    order_by_terms,
     pair_similarities,
     save_neighbours,
     summary,
@@ -224,6 +225,17 @@ def test_threads_and_blocks_do_not_matter(corpus, monkeypatch, n_threads, rows_a
     assert np.array_equal(found.similarities, expected.similarities)
 
 
+def test_texts_of_the_same_frequent_terms_lie_together(corpus):
+    vectors = vectorise([normalise(caption) for caption in corpus[0]])
+    order = order_by_terms(vectors)
+    assert sorted(order.tolist()) == list(range(vectors.shape[0]))
+    frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
+    ranks = np.argsort(np.argsort(-frequency, kind="stable"))
+    terms = [sorted(ranks[row.indices].tolist())[:3] for row in vectors[order]]
+    # a text whose terms end earlier comes after those that have more
+    assert terms == sorted(terms, key=lambda ranked: (ranked + [10**6] * 3)[:3])
+
+
 def test_neighbours_are_read_as_they_were_written(corpus, tmp_path):
     neighbours = find_neighbours(corpus[0], 9)
     path, again = tmp_path / "neighbours.npz", tmp_path / "again.npz"
@@ -320,7 +332,7 @@ def test_partners_are_among_the_most_similar_unused_captions(corpus, n_neighbour
 def test_the_length_of_the_lists_does_not_matter(n_neighbours, monkeypatch):
     captions = make_distinct_captions(250, seed=3)
     expected = swap(find_neighbours(captions, 249), 1.0, "similar", 0)
-    monkeypatch.setattr(lib.captions, "_REFILLS_AT_ONCE", n_neighbours)
+    monkeypatch.setattr(lib.captions, "_ROWS_AHEAD", n_neighbours)
     found = swap(find_neighbours(captions, n_neighbours), 1.0, "similar", 0)
     assert np.array_equal(found.pairs, expected.pairs)
 

@@ -1,0 +1,156 @@
+"""Features of images from shards, beside bare forward passes and CLIP_benchmark's extraction."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measuring import PEERS, Side, compare, measure, median_ratio, median_seconds
+from benchmarks.settings import Row, Settings, format_table, tell
+from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
+from benchmarks.towers import summarise_features as summarise
+
+PEER_BATCHES = (32, 64, 128)
+PEER_WORKERS = 2
+SIDE = 300  # pixels of the pictures in the shard
+
+
+def prepare_forward(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+    """Forward passes alone, on tensors that are ready."""
+    import torch
+
+    from lib.corpus import iterate_images
+    from lib.models import get_transform
+    from lib.zeroshot import embed
+
+    towers, head = build_towers(model)
+    transform = get_transform(get_architecture(model))
+    keys = [make_key(number) for number in range(count)]
+    pixels = torch.stack([transform(image) for _, image in iterate_images([shard], keys)])
+
+    @torch.inference_mode()
+    def run() -> list:
+        features = torch.cat([towers.encode_image(part) for part in pixels.split(batch)])
+        return summarise(embed(features.numpy(), head.image_projection))
+
+    return run
+
+
+def prepare_ours(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+    """The study's extraction, from the shard to the file of features."""
+    import torch
+
+    from lib.features import extract_views
+    from lib.models import get_transform
+    from lib.zeroshot import embed
+
+    towers, head = build_towers(model)
+    transform = get_transform(get_architecture(model))
+    keys = [make_key(number) for number in range(count)]
+
+    def run() -> list:
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name, "features.npy")
+            device = torch.device("cpu")
+            extract_views(path, towers, [shard], keys, transform, 1, 0, batch, device)
+            return summarise(embed(np.load(path)[0], head.image_projection))
+
+    return run
+
+
+def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+    """CLIP_benchmark's zero-shot evaluation, with unit vectors for classes: it then yields the
+    embeddings themselves (times 100). Its features for a linear probe ask for a GPU."""
+    import lib.compat  # noqa: F401  (must come before torchvision)
+
+    # isort: split
+    import torch
+    from clip_benchmark.datasets.builder import build_dataset
+    from clip_benchmark.metrics.zeroshot_classification import run_classification
+
+    from lib.models import build_model, get_transform
+
+    architecture = get_architecture(model)
+    towers = build_model(architecture, seed=0).eval()
+    transform = get_transform(architecture)
+    classes = torch.eye(architecture["embed_dim"])
+
+    def run() -> list:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, "test")
+            folder.mkdir()
+            (folder / "nshards.txt").write_text("1")
+            (folder / "0.tar").symlink_to(shard)
+            for file in ("classnames.txt", "zeroshot_classification_templates.txt"):
+                Path(name, file).write_text("{c}")
+            data = build_dataset("wds/benchmark", root=name, transform=transform, split="test")
+            loader = torch.utils.data.DataLoader(
+                data.batched(batch), batch_size=None, num_workers=PEER_WORKERS
+            )
+            logits, _ = run_classification(towers, classes, loader, "cpu", amp=False)
+        if len(logits) != count:
+            raise RuntimeError(f"CLIP_benchmark found {len(logits)} images, expected {count}")
+        return summarise(logits.numpy() / 100)
+
+    return run
+
+
+def choose_batch(arguments: dict, in_process: bool) -> int:
+    """The batch size with which the peer is fastest on some of the images."""
+    sides = {
+        batch: Side("extraction", "prepare_peer", arguments | {"batch": batch}, python=PEERS)
+        for batch in PEER_BATCHES
+    }
+    return min(sides, key=lambda batch: measure(sides[batch], in_process).seconds)
+
+
+def measure_rows(settings: Settings) -> list[Row]:
+    model = settings.choose(TINY, "ViT-B-32", "ViT-B-32")
+    count = settings.choose(40, 192, 512)
+    with tempfile.TemporaryDirectory() as name:
+        shard = str(Path(name, "images.tar"))
+        write_images(shard, count, SIDE)
+        arguments = {"model": model, "shard": shard, "count": count}
+        sides = {
+            "forward passes": Side("extraction", "prepare_forward", arguments | {"batch": 64}),
+            "ours": Side("extraction", "prepare_ours", arguments | {"batch": 64}),
+        }
+        if PEERS.exists() and not settings.in_process:
+            batch = choose_batch(arguments, settings.in_process)
+            peer = arguments | {"batch": batch}
+            sides["CLIP_benchmark"] = Side("extraction", "prepare_peer", peer, python=PEERS)
+        costs = compare(sides, settings.choose(1, 3, 3), settings.in_process)
+    return [make_row(model, count, sides, costs)]
+
+
+def make_row(model: str, count: int, sides: dict[str, Side], costs: dict) -> Row:
+    """Rates of all sides, and ratios to ours."""
+    ratios = {name: median_ratio(costs[name], costs["ours"]) for name in costs if name != "ours"}
+    embeddings = [np.array(some[0].found) for some in costs.values()]
+    difference = max(np.abs(each - embeddings[0]).max() for each in embeddings)
+    table = [
+        [
+            name,
+            str(sides[name].arguments["batch"]),
+            f"{count / median_seconds(some):.1f}",
+            f"{max(cost.peak for cost in some):,.0f}",
+        ]
+        for name, some in costs.items()
+    ]
+    told = [f"{ratio:.2f} of {name}" for name, ratio in ratios.items()]
+    peer = ratios.get("CLIP_benchmark")
+    holds = tell(ratios["forward passes"] >= 0.9 and (peer is None or peer >= 1))
+    return Row(
+        f"feature extraction from shards, images/s, {Path(model).stem}, {count:,} images",
+        "a loop of forward passes on ready tensors; CLIP_benchmark's extraction",
+        "0.9 of the former, 1.0 of the latter",
+        ", ".join(told),
+        holds if peer is not None else f"{holds} (CLIP_benchmark is not set up)",
+        [
+            format_table(["side", "batch", "images/s", "peak MiB"], table),
+            f"Pictures are JPEG files of {SIDE} pixels. Ours decodes them in the process that "
+            "computes, and writes the features; CLIP_benchmark decodes in processes beside, and "
+            f"projects. Largest difference of embeddings: {difference:.0e}.",
+        ],
+    )

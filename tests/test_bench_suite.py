@@ -1,0 +1,125 @@
+"""The benchmark suite: every row runs in its smallest form, sides agree, and the page is whole."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics.pairwise import cosine_similarity
+
+import benchmarks.suite
+from benchmarks.measuring import Cost, Side, compare, measure, median_ratio
+from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
+from benchmarks.settings import Settings, draw_captions, read_captions
+from benchmarks.suite import MODULES, run_row, write_page
+from lib.captions import vectorise
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_row_runs_in_its_smallest_form(name, tmp_path):
+    run_row(name, Settings("smoke"), tmp_path)
+    content = json.loads((tmp_path / f"{name}.json").read_text())
+    assert content["rows"]
+    page = write_page(tmp_path)
+    for row in content["rows"]:
+        assert row["what"] in page
+        assert row["target"] in page
+    differences = [note for row in content["rows"] for note in row["notes"] if "ifference" in note]
+    for note in differences:
+        assert "nan" not in note
+
+
+def prepare_memory(mebibytes: int):
+    """An action that holds so much, after having held twice as much before it began."""
+    np.ones(2 * mebibytes * 2**17)
+    return lambda: float(np.ones(mebibytes * 2**17).sum())
+
+
+def test_memory_is_that_of_the_action_and_not_of_what_came_before(monkeypatch):
+    monkeypatch.setattr("benchmarks.pruning.prepare_memory", prepare_memory, raising=False)
+    cost = measure(Side("pruning", "prepare_memory", {"mebibytes": 60}), in_process=True)
+    assert cost.found == 60 * 2**17
+    assert 55 < cost.above < 75
+    assert cost.peak > cost.above
+
+
+def test_a_side_in_a_process_of_its_own_costs_and_finds_the_same():
+    side = Side("silhouettes", "prepare_ours", {"count": 300, "classes": 10}, repeats=2)
+    apart, here = measure(side), measure(side, in_process=True)
+    assert apart.found == pytest.approx(here.found, abs=1e-12)
+    assert 20 < apart.peak < here.peak + 200
+    with pytest.raises(RuntimeError, match="prepare_ours failed"):
+        measure(side._replace(arguments={"count": 1, "classes": 10}))
+
+
+def test_sides_take_turns_and_ratios_are_of_rounds(monkeypatch, tmp_path):
+    turns = []
+    seconds = iter([1, 4, 10, 20, 3, 9])
+
+    def fake(side, in_process):
+        turns.append(side.function)
+        return Cost(next(seconds), 0, 0, None)
+
+    monkeypatch.setattr("benchmarks.measuring.measure", fake)
+    sides = {name: Side("any", name, {}) for name in ("fast", "slow")}
+    absent = Side("any", "absent", {}, python=tmp_path / "python")
+    costs = compare(sides | {"absent": absent}, 3)
+    assert turns == ["fast", "slow"] * 3
+    assert "absent" not in costs
+    assert median_ratio(costs["slow"], costs["fast"]) == 3
+
+
+def test_rows_measured_before_stay_on_the_page(tmp_path):
+    run_row("silhouettes", Settings("smoke"), tmp_path)
+    before = write_page(tmp_path)
+    run_row("pruning", Settings("smoke"), tmp_path)
+    after = write_page(tmp_path)
+    line = next(line for line in before.splitlines() if "cosine silhouette" in line)
+    assert line in after
+    assert "accuracy at every k" in after
+    assert "accuracy at every k" not in before
+
+
+def test_the_originals_swap_is_what_is_described():
+    captions = draw_captions(300)
+    similarities = make_similarities(vectorise(captions))
+    expected = cosine_similarity(vectorise(captions))
+    np.fill_diagonal(expected, -1)
+    assert similarities == pytest.approx(expected)
+    pairs = draw_swaps(similarities, 0.5, 0)
+    assert len(pairs) == 75
+    assert len(set(pairs.ravel().tolist())) == 150
+    used = np.zeros(300, dtype=bool)
+    for row, partner in pairs:
+        used[row] = True
+        better = (similarities[row] > similarities[row, partner]) & ~used
+        assert better.sum() < 10
+        used[partner] = True
+
+
+def test_the_originals_pruning_masks_and_scores_afresh():
+    generator = np.random.default_rng(0)
+    classes = generator.normal(size=(3, 6))
+    labels = np.arange(60) % 3
+    rows = classes[labels] + 0.1 * generator.normal(size=(60, 6))
+    accuracy, silhouette = evaluate_pruned(rows, labels, classes, np.arange(6))
+    assert accuracy > 0.9
+    worse, lower = evaluate_pruned(rows, labels, classes, np.array([0]))
+    assert worse < accuracy
+    assert lower < silhouette
+
+
+def test_captions_are_those_of_the_list_first(tmp_path):
+    path = tmp_path / "list.tsv"
+    path.write_text("a red cat\thttp://a\nthe old house\thttp://b\n")
+    assert read_captions(str(path), 3)[:2] == ["a red cat", "the old house"]
+    drawn = read_captions(None, 50)
+    assert drawn == draw_captions(50)
+    assert all(3 < len(caption.split()) < 16 for caption in drawn)
+
+
+def test_modules_of_rows_are_those_of_the_folder():
+    others = {"settings", "measuring", "original", "towers", "suite", "web", "verdicts"}
+    others |= {"differences", "download", "download_shards", "precision", "scaling"}
+    others |= {"scaling_probes", "overhead"}
+    folder = benchmarks.suite.ROOT / "benchmarks"
+    assert {path.stem for path in folder.glob("*.py")} - others == set(MODULES)
