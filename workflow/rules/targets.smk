@@ -19,7 +19,7 @@ def get_tables():
 
 def get_figures():
     """The figures of the experiments that the study has."""
-    figures = []
+    figures = ["simulation", "ranking"] if "simulation" in config else []
     if TESTED:
         figures += ["comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
     if "pruning" in config:
