@@ -28,9 +28,9 @@ STYLES = {
     "filtered": Style(VERMILLION, "s", DASHES[0]),
 }
 PANELS = {
-    "purified_features": "purified features\n(|cos| with a concept ≥ 0.9)",
-    "feature_magnitude": "magnitude of features\n(largest |cos| of a neuron)",
-    "true_purity": "true purity of neurons\n(largest |cos| with a concept)",
+    "purified_features": "purified features\n(|cos| ≥ 0.9)",
+    "feature_magnitude": "largest |cos|\nof a concept (mean)",
+    "true_purity": "true purity: largest\n|cos| of a neuron (mean)",
     "mean_abs_cos": "mean |cos|\nbetween neurons",
     "accuracy": "zero-shot accuracy",
     "silhouette": "silhouette (cosine)",
@@ -109,7 +109,7 @@ def _draw_histograms(
             label=f"p = {shares[place]:g}",
         )
     axes.set_title(f"{data} captions")
-    axes.set_xlabel("true purity of a neuron of the image encoder")
+    axes.set_xlabel("true purity of a neuron (image encoder)")
     axes.legend(loc="upper center")
 
 
