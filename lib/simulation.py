@@ -91,8 +91,8 @@ def filter_pairs(
     """Replace captions by the recaptioner's, where the encoders find these to fit the image better.
 
     The recaptioner is a linear map from images to texts, least squares on the pairs that are known
-    to be clean. Another pair's caption is replaced where the image's cosine to the recaption exceeds
-    that to the caption by more than a margin: the least, not below 0, at which at most
+    to be clean. Another pair's caption is replaced where the image's cosine to its recaption
+    exceeds that to its caption by more than a margin: the least, not below 0, at which at most
     `false_replacements` of the held-out clean captions would be replaced.
     """
     recaptioner = fit_recaptioner(pairs, remedy.ridge)
