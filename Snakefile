@@ -29,6 +29,11 @@ include: "workflow/rules/verdicts.smk"
 
 
 # An experiment is part of a study if its section is part of the config.
+if "simulation" in config:
+
+    include: "workflow/rules/simulation.smk"
+
+
 if "corpus" in config:
 
     include: f"workflow/rules/corpus_{CORPUS_KIND}.smk"

@@ -41,8 +41,8 @@ def measure_rows(settings: Settings, logs: Path = LOGS, config: str = "config.ya
         notes = [
             f"{sum(each.jobs for each in took.values())} jobs: {work:.0f} s of CPU time after the "
             f"start, {start:.0f} s to start (Python, Snakemake's preamble, imports). Snakemake's "
-            "own planning, scheduling and report come on top: `python benchmarks/overhead.py` runs the "
-            "study under the clock. The rules that spend most on starting:",
+            "own planning, scheduling and report come on top: `python benchmarks/overhead.py` runs "
+            "the study under the clock. The rules that spend most on starting:",
             format_table(["rule", "jobs", "to start, s", "work, s"], rows),
         ]
     return [

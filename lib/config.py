@@ -16,6 +16,7 @@ from lib.corpus_checks import check_corpus, list_corpus_files
 from lib.dataset_checks import check_datasets, list_dataset_files
 from lib.dataset_registry import read_registry
 from lib.model_checks import check_models, list_model_files
+from lib.simulation_checks import check_simulation
 
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
@@ -132,6 +133,10 @@ def _key_path(path) -> str:
 def _cross_check(config: dict, root: Path) -> list[str]:
     """What spans several keys, section by section; a section that is absent is not checked."""
     problems = [*_check_names(config), *check_models(config, root)]
+    if "simulation" in config:
+        problems += check_simulation(config["simulation"])
+    if not config["models"] and ("simulation" not in config or "datasets" in config):
+        problems.append("models is []; allowed: at least one, or a study of simulation alone.")
     if "corpus" in config:
         problems += check_corpus(config) + _check_batches(config) + _check_parts(config)
     if "datasets" in config:

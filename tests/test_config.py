@@ -36,6 +36,7 @@ def change(config, path, value):
         "config/cc3m-full.yaml",
         "config/laclip-table.yaml",
         "config/albef-blip.yaml",
+        "config/simulation.yaml",
     ],
 )
 def test_studies_of_the_project_are_valid(root, name):

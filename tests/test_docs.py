@@ -21,6 +21,7 @@ PAGES = [
     "docs/models.md",
     "docs/cluster.md",
     "docs/scaling.md",
+    "docs/simulation.md",
 ]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes

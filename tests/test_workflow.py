@@ -193,7 +193,7 @@ def test_figures_and_report_are_whole(study):
     for path in figures.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    assert len(list(figures.glob("*.png"))) == 11
+    assert len(list(figures.glob("*.png"))) == 13
     report = (study / "results/tiny/report.html").read_text()
     assert "Do the study's claims hold on this data?" in report
     assert "safe center" in report  # the stylesheet, without which a long first page is cut off

@@ -60,6 +60,7 @@ FETCHED = list_fetched_checkpoints(config)
 REGISTRY = read_registry(workflow.basedir)
 # The tables of each experiment, by the section of the config that asks for it.
 TABLES = {
+    "simulation": ["simulation", "ranking"],
     "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
     "datasets": ["clip_vs_laclip", "claims"],
     "pruning": ["pruning"],
@@ -106,7 +107,7 @@ SWAPS = {
 }
 SEED_SUFFIXES = ["" if seed == SEEDS[0] else f"_seed{seed}" for seed in SEEDS]
 # Projections held side by side: those of all models, and of one model's heads by strategy.
-COMPARISONS = {"models": None} | {
+COMPARISONS = ({"models": None} if config["models"] else {}) | {
     f"{model}_{strategy}": (model, strategy)
     for model, strategy in itertools.product(MODELS, STRATEGIES)
 }

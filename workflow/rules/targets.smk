@@ -19,7 +19,8 @@ def get_tables():
 
 def get_figures():
     """The figures of the experiments that the study has."""
-    figures = ["layers"] if MODELS else []
+    figures = ["simulation", "ranking"] if "simulation" in config else []
+    figures += ["layers"] if MODELS else []
     if TESTED:
         figures += ["claims", "comparison", *(f"embeddings_{dataset}" for dataset in TESTED)]
     if "pruning" in config:
