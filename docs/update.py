@@ -22,7 +22,7 @@ from lib.files import atomic_path
 from lib.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = ("gallery", "purity", "pruning_glyphs", "claims")
+FIGURES = ("gallery", "purity", "pruning_glyphs", "claims", "remedies_laclip", "simulation")
 HEADER = """\
 # Configuration
 
