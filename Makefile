@@ -19,7 +19,7 @@ test: setup-dev lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm and not slow"
 
 # Minutes more: what `make test` shows of single processes, shown of whole workflows.
-test-slow: setup-dev
+test-slow: setup-dev setup-slurm
 	$(BIN)/pytest -m slow
 
 test-embedded: setup-dev
@@ -27,7 +27,7 @@ test-embedded: setup-dev
 
 # Says that it skips where it is not root on Debian, or where a SLURM runs already.
 test-slurm: setup-dev setup-slurm
-	$(BIN)/pytest -m slurm tests/slurm
+	$(BIN)/pytest -m "slurm and not slow" tests/slurm
 
 lint: setup-dev
 	$(BIN)/ruff format --check .
