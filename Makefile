@@ -21,7 +21,7 @@ test: setup-dev lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm and not slow"
 
 # Minutes more: what `make test` shows of single processes, shown of whole workflows.
-test-slow: setup-dev
+test-slow: setup-dev setup-slurm
 	$(BIN)/pytest -m slow
 
 test-embedded: setup-dev
@@ -29,7 +29,7 @@ test-embedded: setup-dev
 
 # Says that it skips where it is not root on Debian, or where a SLURM runs already.
 test-slurm: setup-dev setup-slurm
-	$(BIN)/pytest -m slurm tests/slurm
+	$(BIN)/pytest -m "slurm and not slow" tests/slurm
 
 # Beside peers, in an environment of their own. CAPTIONS is a list of captions and URLs, such as
 # CC3M's; without it captions are drawn. Writes benchmarks/results.md.

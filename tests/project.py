@@ -24,6 +24,18 @@ def copy_project(folder):
     return folder
 
 
+STEP = "        self.done += amount\n"  # what every step of a training does
+SLOW_STEP = f"        time.sleep(0.3 if Path('slow').exists() else 0)\n{STEP}"
+
+
+def slow_down(folder):
+    """Have a copy train slowly enough to be caught while a file `slow` is there."""
+    progress = folder / "lib/progress.py"
+    assert STEP in progress.read_text()
+    progress.write_text(progress.read_text().replace(STEP, SLOW_STEP))
+    (folder / "slow").touch()
+
+
 @functools.cache
 def find_network_cut():
     """The command within which there is no network; none where that is not permitted."""

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.project import copy_project, snakemake
+from tests.project import copy_project, slow_down, snakemake
 from tests.slurm.cluster import wait_until
 
 CONFIG = "config/tiny.yaml"
@@ -19,10 +19,6 @@ HEADS = f"{RESULTS}/heads/clip/none_Cs00.safetensors"
 STOPPED = {"pretrain_model": "clip", "finetune_heads": "clip/none_Cs00"}
 
 
-STEP = "        self.done += amount\n"  # what every step of a training does
-SLOW_STEP = f"        time.sleep(0.3 if Path('slow').exists() else 0)\n{STEP}"
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project that trains slowly enough to be caught while a file `slow` is there."""
@@ -30,9 +26,7 @@ def project(tmp_path_factory):
     config = yaml.safe_load((folder / CONFIG).read_text())
     config["models"][0]["pretrain"]["epochs"] = 3
     (folder / CONFIG).write_text(yaml.safe_dump(config))
-    progress = folder / "lib/progress.py"
-    assert STEP in progress.read_text()
-    progress.write_text(progress.read_text().replace(STEP, SLOW_STEP))
+    slow_down(folder)
     return folder
 
 
@@ -64,7 +58,6 @@ def terminate_job(folder, rule):
 
 @pytest.mark.slow
 def test_jobs_that_are_told_to_end_go_on_in_the_next_run(project):
-    (project / "slow").touch()
     for rule, job in STOPPED.items():
         assert f"Error in rule {rule}" in terminate_job(project, rule)
         assert list((project / f"{RESULTS}/data/states/{rule}/{job}").glob("*.pt"))

@@ -7,6 +7,7 @@ file, so jobs that ask for one wait for it like anywhere else and then compute o
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,13 +22,17 @@ DAEMONS = {"slurmctld", "slurmd", "munged"}
 NODES = ["n1", "n2"]
 CONFIG = Path("/etc/slurm")
 SOCKET = Path("/run/munge/munge.socket.2")
-# Finished jobs are kept for an hour: the tests ask what they had asked for.
+# Finished jobs are kept for an hour: the tests ask what they had asked for. A dead node is noticed
+# after half a minute, and a job that is queued again may start after `cred_expire` (SLURM's own
+# default is two minutes). What the partition `urgent` needs is taken from jobs of the others, which
+# are told (SIGTERM), given the grace time to end, and queued again.
 SLURM_CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire=15
 StateSaveLocation={state}/controller
 SlurmdSpoolDir={state}/%n
 SlurmctldPidFile={state}/controller.pid
@@ -41,14 +46,18 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 MinJobAge=3600
 KillWait=5
+SlurmdTimeout=30
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 GresTypes=gpu
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
 NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=2 RealMemory=12000 \
 Gres=gpu:1
-PartitionName=cpu Nodes=n[1-2] Default=YES
-PartitionName=gpu Nodes=n[1-2]
+PartitionName=cpu Nodes=n[1-2] Default=YES GraceTime=30
+PartitionName=gpu Nodes=n[1-2] GraceTime=30
+PartitionName=urgent Nodes=n[1-2] PriorityTier=10 PreemptMode=OFF
 """
 
 
@@ -71,12 +80,13 @@ def find_obstacle() -> str | None:
 
 @contextlib.contextmanager
 def run_cluster() -> Iterator[None]:
-    """Install SLURM, start it, and afterwards take all of it away again.
+    """Install SLURM, start it, and afterwards take all of it away again, after a SIGTERM, too.
 
     Raises:
         PackagesError: it cannot be installed.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_interrupt_on_sigterm())
         stack.enter_context(_install())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-")))
         stack.enter_context(_write_config(state))
@@ -89,10 +99,33 @@ def run_cluster() -> Iterator[None]:
         wait_until(SOCKET.exists, "munged listens")
         stack.enter_context(_run_daemon(["slurmctld", "-D", "-c"], logs))
         for node in NODES:
-            stack.enter_context(_run_daemon(["slurmd", "-D", "-N", node], logs))
+            stack.enter_context(run_node(node, logs))
         wait_until(_is_ready, "both nodes are idle")
         stack.callback(_end_jobs)
         yield
+
+
+@contextlib.contextmanager
+def run_node(node: str, logs=subprocess.DEVNULL) -> Iterator[None]:
+    """Run a node's daemon, which asks the controller for work."""
+    with _run_daemon(["slurmd", "-D", "-N", node], logs):
+        yield
+
+
+def crash(node: str) -> None:
+    """Kill a node's daemon and all processes of its jobs at once, as a power cut would."""
+    running = [job for job in list_jobs() if job["JobState"] == "RUNNING"]
+    steps = tuple(f"slurmstepd: [{j['JobId']}." for j in running if j["NodeList"] == node)
+    victims = []
+    for process in psutil.process_iter():
+        command = " ".join(process.cmdline())
+        if command == f"slurmd -D -N {node}":
+            victims.append(process)
+        elif command.startswith(steps):
+            victims += [process, *process.children(recursive=True)]
+    for victim in victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.kill()
 
 
 def list_jobs() -> list[dict[str, str]]:
@@ -163,12 +196,29 @@ def _write_config(state: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _run_daemon(command: list[str], logs, user: str | None = None) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=logs, stderr=logs, user=user, group=user)
+    # In a session of its own: Ctrl-C is for the tests, which then end the daemons in their order.
+    process = subprocess.Popen(
+        command, stdout=logs, stderr=logs, user=user, group=user, start_new_session=True
+    )
     try:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _interrupt_on_sigterm() -> Iterator[None]:
+    """Python would end at once, and leave SLURM behind: end as after Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _is_ready() -> bool:

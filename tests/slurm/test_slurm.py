@@ -4,70 +4,30 @@ The study runs once through `profiles/slurm` and, at the same time, once without
 GPUs (`device: auto`) and computes on the CPU, which is all that the nodes have.
 """
 
-import contextlib
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-import yaml
 
-from tests.project import ROOT, copy_project
-from tests.slurm.cluster import (
-    PackagesError,
-    find_obstacle,
-    list_jobs,
-    run,
-    run_cluster,
-    wait_until,
+from tests.slurm.cluster import list_jobs, run, wait_until
+from tests.slurm.study import (
+    LOCALLY,
+    ON_SLURM,
+    PROFILE,
+    RESULTS,
+    find_different,
+    finish,
+    is_pretraining_clip,
+    prepare,
+    start,
 )
 from tests.test_rules import RULES
 
 pytestmark = pytest.mark.slurm
-CONFIG = "config/tiny.yaml"
-RESULTS = "results/tiny"
-PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
 GROUPS = dict(entry.split("=") for entry in PROFILE["groups"])
-# What the profile leaves to the user, and waits that suit nodes of one machine.
-ON_SLURM = [
-    *("--workflow-profile", "profiles/slurm"),
-    *("--slurm-partition-config", "profiles/slurm/partitions.yaml"),
-    *("--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "4"),
-    *("--latency-wait", "5"),
-]
-LOCALLY = ["--cores", "2"]
 
 
-def prepare(folder: Path) -> Path:
-    """A copy of the project whose tiny study asks for GPUs and trains long enough to be caught."""
-    copy_project(folder)
-    config = yaml.safe_load((folder / CONFIG).read_text())
-    config["device"] = "auto"
-    for model in config["models"]:
-        model["pretrain"]["epochs"] = 12
-    (folder / CONFIG).write_text(yaml.safe_dump(config))
-    return folder
-
-
-def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
-    """Snakemake in a folder, with what it prints in `run.log`."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", CONFIG, *arguments]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    with open(folder / "run.log", "w") as log:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-
-
-def finish(running: subprocess.Popen, folder: Path) -> None:
-    """Wait for Snakemake to succeed."""
-    assert running.wait(900) == 0, (folder / "run.log").read_text()[-5000:]
-
-
-def cancel_training(folder: Path) -> str:
+def cancel_training(folder):
     """Cancel the job that pretrains `clip` while it runs; its number."""
 
-    def find() -> list[str]:
+    def find():
         has_begun = (folder / RESULTS / "logs/pretrain_model/clip.log").exists()
         return [job["JobId"] for job in list_jobs() if has_begun and is_pretraining_clip(job)]
 
@@ -77,28 +37,10 @@ def cancel_training(folder: Path) -> str:
     return number
 
 
-def get_name(job: dict[str, str]) -> str:
+def get_name(job):
     """The group that a job is of, else its rule."""
     name = job["Comment"].removeprefix("rule_").partition("_wildcards_")[0]
     return next((group for group in GROUPS.values() if name.startswith(f"{group}_")), name)
-
-
-def is_pretraining_clip(job: dict[str, str]) -> bool:
-    return job["Comment"] == "rule_pretrain_model_wildcards_clip"
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """The two nodes."""
-    obstacle = find_obstacle()
-    if obstacle:
-        pytest.skip(obstacle)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(run_cluster())
-        except PackagesError as error:
-            pytest.skip(str(error))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -165,13 +107,9 @@ def test_a_cancelled_training_is_tried_again_with_more(cancelled, jobs):
 
 def test_every_result_is_that_of_a_local_run(cancelled, local, on_slurm):
     """The same bytes of tables, captions, figures, heads, checkpoints and features."""
-    first, second = local / RESULTS, on_slurm / RESULTS
-    names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
-    others = ("logs", "benchmarks", "report.html", "provenance.json")  # times and paths
-    names = [n for n in names if n.parts[0] not in others and n.name != "resources.csv"]
-    assert len(names) > 150
+    names, different = find_different(local / RESULTS, on_slurm / RESULTS)
+    assert len(names) > 100
     assert {".csv", ".txt", ".safetensors", ".pt", ".npy", ".parquet"} <= {n.suffix for n in names}
-    different = [n for n in names if (first / n).read_bytes() != (second / n).read_bytes()]
     assert different == []
 
 
