@@ -13,10 +13,10 @@ TARGETS = {10: 200, 100: 60}  # how many times faster, by the number of classes
 LIMIT = """\
 Ours is exact in float64 (scikit-learn's is in float32 here), and the limit is arithmetic: with
 100 classes two thirds of the time is one product of (n, dim) and (dim, classes) at the speed of
-the BLAS. Tried and left: float32 for that product (13 instead of 22 ms on one thread, but a
-distance near zero would be wrong in its seventh digit, and copies of one image would no longer
-have the distance 0); blocks of other sizes, and one buffer for all of them (no difference);
-sharing the blocks among threads (jobs that evaluate have one, and run side by side)."""
+the BLAS. Tried and left: blocks of other sizes, and one buffer for all of them (no difference).
+Not done: float32 for that product (it takes 13 instead of 22 ms on one thread, but distances near
+zero would be wrong); sharing the blocks among threads (not tried: jobs that evaluate have one
+thread, and run side by side)."""
 
 
 def draw_embeddings(count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
