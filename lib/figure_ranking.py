@@ -23,7 +23,7 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
         table: simulation.csv.
         ranking: ranking.csv, whose correlations are written into the panels.
     """
-    figure = new_figure(2.9)
+    figure = new_figure(3.2)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     trained = table[table["data"] != "untrained"]
     norm = Normalize(0, max(trained["p"].max(), 0.01))
@@ -33,9 +33,9 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
         axes.axvline(
             table["random_baseline"].iloc[0], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2))
         )
-        axes.set_title(title)
+        # above the panel, where no run can lie
+        axes.set_title(f"{title}\n{_describe(ranking, scopes)}", fontsize=7)
         axes.set_xlabel("mean |cos| between neurons")
-        axes.text(0.03, 0.05, _describe(ranking, scopes), transform=axes.transAxes, fontsize=7)
     panels[0].set_ylabel("true purity\n(largest |cos| with a concept)")
     figure.colorbar(points, ax=panels, label="probability p of a spurious partner")
     handles = [
@@ -65,7 +65,7 @@ def _draw_runs(axes: Axes, rows: pd.DataFrame, norm: Normalize):
 
 
 def _describe(ranking: pd.DataFrame, scopes: list[str]) -> str:
-    lines = ["Spearman's correlation"]
+    lines = ["Spearman's correlation:"]
     for scope in scopes:
         row = ranking[ranking["scope"] == scope].iloc[0]
         name = scope.rpartition(", ")[2]

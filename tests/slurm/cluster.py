@@ -136,13 +136,14 @@ def list_jobs() -> list[dict[str, str]]:
     return sorted(jobs, key=lambda job: int(job["JobId"]))
 
 
-def run(*command: str) -> str:
+def run(*command: str, seconds: float | None = 300) -> str:
     """What a command prints.
 
     Raises:
         RuntimeError: the command failed; the message says how.
+        subprocess.TimeoutExpired: it took longer than so many seconds.
     """
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     if result.returncode:
         raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
     return result.stdout
@@ -168,7 +169,8 @@ def _install() -> Iterator[None]:
         run(*apt, "install", "--no-install-recommends", *PACKAGES)
         yield
     finally:
-        run(*apt, "purge", *sorted(_list_packages() - before))
+        # without a limit: half removed would be worse than late
+        run(*apt, "purge", *sorted(_list_packages() - before), seconds=None)
 
 
 def _list_packages() -> set[str]:
