@@ -21,9 +21,9 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
 
     Args:
         table: simulation.csv.
-        ranking: ranking.csv, whose correlations are written into the panels.
+        ranking: ranking.csv, whose correlations stand above the panels.
     """
-    figure = new_figure(3.2)
+    figure = new_figure(3.3)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     trained = table[table["data"] != "untrained"]
     norm = Normalize(0, max(trained["p"].max(), 0.01))
@@ -33,8 +33,7 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
         axes.axvline(
             table["random_baseline"].iloc[0], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2))
         )
-        # above the panel, where no run can lie
-        axes.set_title(f"{title}\n{_describe(ranking, scopes)}", fontsize=7)
+        axes.set_title(f"{title}\n{_describe(ranking, scopes)}")
         axes.set_xlabel("mean |cos| between neurons")
     panels[0].set_ylabel("true purity\n(largest |cos| with a concept)")
     figure.colorbar(points, ax=panels, label="probability p of a spurious partner")
@@ -65,9 +64,9 @@ def _draw_runs(axes: Axes, rows: pd.DataFrame, norm: Normalize):
 
 
 def _describe(ranking: pd.DataFrame, scopes: list[str]) -> str:
-    lines = ["Spearman's correlation:"]
+    parts = []
     for scope in scopes:
         row = ranking[ranking["scope"] == scope].iloc[0]
-        name = scope.rpartition(", ")[2]
-        lines.append(f"{name}: {row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
-    return "\n".join(lines)
+        interval = f"[{row['low']:.2f}, {row['high']:.2f}]"
+        parts.append(f"{scope.rpartition(', ')[2]}: {row['estimate']:.2f} {interval}")
+    return "Spearman's correlation\n" + "\n".join(parts)

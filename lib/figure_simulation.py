@@ -109,7 +109,7 @@ def _draw_histograms(
             label=f"p = {shares[place]:g}",
         )
     axes.set_title(f"{data} captions")
-    axes.set_xlabel("true purity of a neuron (image encoder)")
+    axes.set_xlabel("true purity of a neuron")
     axes.legend(loc="upper center")
 
 
