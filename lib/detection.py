@@ -19,20 +19,6 @@ SCORES = (
 )
 
 
-def pair_cosines(images: np.ndarray, texts: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The cosine of each image and the caption that it is shown with.
-
-    Args:
-        images: (n, dim) unit embeddings.
-        texts: (m, dim) unit embeddings of the captions.
-        shown: (n,) rows of `texts`.
-
-    Returns:
-        (n,) float64.
-    """
-    return np.einsum("ij,ij->i", images, texts[shown], dtype=np.float64)
-
-
 def score_detector(cosines: np.ndarray, is_swapped: np.ndarray, seed: int) -> dict[str, Any]:
     """How well a low cosine tells that a pair was swapped.
 

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from lib.detection import EDGES
 from lib.figures import (
     GREEN,
     MUTED,
@@ -71,13 +70,14 @@ def _find_limits(shown: pd.DataFrame) -> tuple[float, float]:
     """The ends of the x axis that all histograms share: where there are pairs."""
     counts = np.sum([*shown["aligned"], *shown["swapped"]], axis=0)
     used = np.flatnonzero(counts > 1e-3 * counts.max())
-    return EDGES[used[0]] - 0.05, EDGES[used[-1] + 1] + 0.05
+    edges = np.linspace(-1, 1, len(counts) + 1)
+    return edges[used[0]] - 0.05, edges[used[-1] + 1] + 0.05
 
 
 def _draw_histogram(axes: Axes, score: Mapping) -> None:
-    edges = EDGES[::MERGED]
     for name, colour in (("aligned", ALIGNED), ("swapped", SWAPPED)):
-        counts = np.add.reduceat(np.asarray(score[name]), np.arange(0, len(EDGES) - 1, MERGED))
+        counts = np.reshape(score[name], (-1, MERGED)).sum(axis=1)
+        edges = np.linspace(-1, 1, len(counts) + 1)
         axes.stairs(100 * counts / counts.sum(), edges, fill=True, color=colour, alpha=0.6)
     axes.set_ylim(bottom=0)
     axes.text(0.02, 0.94, f"AUC {score['roc_auc']:.2f}", transform=axes.transAxes, va="top")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.detection import pair_cosines
+from lib.zeroshot import pair_cosines
 
 DROPPED = -1  # in place of the row of a caption: the pair is left out
 _BLOCK = 1024  # images whose similarities to the clean ones are in memory at a time

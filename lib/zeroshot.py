@@ -49,6 +49,20 @@ def embed(features: np.ndarray, projection: np.ndarray) -> np.ndarray:
     return embeddings.reshape(*features.shape[:-1], dim)
 
 
+def pair_cosines(images: np.ndarray, texts: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """The cosine of each image and the caption that it is shown with.
+
+    Args:
+        images: (n, dim) unit embeddings.
+        texts: (m, dim) unit embeddings of the captions.
+        shown: (n,) rows of `texts`.
+
+    Returns:
+        (n,) float64.
+    """
+    return np.einsum("ij,ij->i", images, texts[shown], dtype=np.float64)
+
+
 def class_embeddings(texts: np.ndarray, projection: np.ndarray) -> np.ndarray:
     """One unit embedding a class: the mean of its prompts' unit embeddings, scaled again.
 

@@ -87,6 +87,7 @@ def shrink(config):
     config["finetune"]["sensitivity"] = [{"name": "short", "lr": 0.001, "epochs": 1}]
     config["evaluation"] |= {"batch_size": 20}
     config["pruning"] |= {"draws": 4, "orders": 40, "silhouette_orders": 4}
+    config["remedy"] |= {"clean_share": 0.2, "neighbours": 3}
     return config
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lib.detection import BINS, EDGES, pair_cosines, score_detector
+from lib.detection import BINS, EDGES, score_detector
+from lib.zeroshot import pair_cosines
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import json
 import numpy as np
 
 from lib.corpus import read_captions
-from lib.detection import pair_cosines, score_detector
+from lib.detection import score_detector
 from lib.feature_store import open_features
 from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.zeroshot import embed
+from lib.zeroshot import embed, pair_cosines
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
