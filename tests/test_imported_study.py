@@ -41,6 +41,7 @@ def folder(tmp_path_factory, files):
         config["corpus"] |= {"pairs": 48, "validation_pairs": 8, "pairs_per_shard": 40}
         config["finetune"] |= {"views": 1, "export": "first_seed", "batch_size": 16}
         config["misalignment"]["tfidf"]["min_df"] = 1
+        config["remedy"]["neighbours"] = 3
         config["datasets"][0]["images"] = 16
         config["models"] = [
             {

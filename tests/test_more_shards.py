@@ -38,6 +38,7 @@ def write_config(folder, shards, pairs):
     """A study of a model that is not trained here, on some pairs of some shards."""
     config = yaml.safe_load((folder / "config/tiny.yaml").read_text())
     config |= {"results": RESULTS, "data": f"{RESULTS}/data", "seeds": [0]}
+    del config["remedy"]  # of so few pairs none can be spared
     config["corpus"] = {
         "name": "web",
         "kind": "shards",

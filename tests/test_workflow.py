@@ -184,6 +184,7 @@ def test_the_originals_files_are_there(study):
         "checkpoint.pt",
         "checkpoint_best.pt",
         "log.txt",
+        "purity.csv",
     ]
     assert len((folder / "log.txt").read_text().splitlines()) == 2
 
@@ -193,7 +194,7 @@ def test_figures_and_report_are_whole(study):
     for path in figures.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    assert len(list(figures.glob("*.png"))) == 13
+    assert len(list(figures.glob("*.png"))) == 20
     report = (study / "results/tiny/report.html").read_text()
     assert "Do the study's claims hold on this data?" in report
     assert "safe center" in report  # the stylesheet, without which a long first page is cut off
