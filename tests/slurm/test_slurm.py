@@ -90,7 +90,7 @@ def test_gpu_rules_ask_for_a_gpu_and_others_do_not(jobs):
         for name, each in jobs.items()
     }
     gpu_rules = {name for name in jobs if name in RULES and "gpu=get_gpus" in RULES[name]}
-    assert len(gpu_rules) == 5
+    assert len(gpu_rules) == 6
     with_gpu, without = {("gres:gpu:1", "gpu")}, {(None, "cpu")}
     assert asked == {name: with_gpu if name in gpu_rules else without for name in jobs}
 
