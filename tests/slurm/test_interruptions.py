@@ -1,4 +1,4 @@
-"""Training on a SLURM that takes its job away: a node dies, or a more urgent job comes.
+"""Training on a SLURM whose node dies.
 
 SLURM queues the job again, and it goes on from its state. Snakemake waits; nobody does anything.
 """
@@ -6,7 +6,7 @@ SLURM queues the job again, and it goes on from its state. Snakemake waits; nobo
 import pytest
 
 from tests.project import slow_down
-from tests.slurm.cluster import crash, list_jobs, run, run_node, wait_until
+from tests.slurm.cluster import crash, list_jobs, run_node, wait_until
 from tests.slurm.study import (
     LOCALLY,
     ON_SLURM,
@@ -79,20 +79,6 @@ def test_training_goes_on_when_its_node_dies(training, local):
     wait_until(lambda: find_job()["JobState"] == "PENDING", "the job is queued again", seconds=150)
     with run_node(job["NodeList"]):
         finish(snakemake, folder)
-    after = find_job()
-    assert (after["JobId"], after["Restarts"]) == (job["JobId"], "1")
-    check(folder, local)
-
-
-def test_training_goes_on_when_a_more_urgent_job_has_preempted_it(training, local):
-    folder, snakemake = training
-    job = find_job()
-    urgent = ["--partition=urgent", f"--nodelist={job['NodeList']}", "--exclusive"]
-    run("sbatch", *urgent, "--output=/dev/null", "--wrap=sleep 5")
-    log = folder / LOG
-    wait_until(lambda: "told to stop: ends after" in log.read_text(), "SIGTERM came", seconds=60)
-    (folder / "slow").unlink()
-    finish(snakemake, folder)
     after = find_job()
     assert (after["JobId"], after["Restarts"]) == (job["JobId"], "1")
     check(folder, local)
