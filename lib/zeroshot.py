@@ -4,7 +4,7 @@ Features lie before the projection, so a head is evaluated by matrix products al
 summed in float64: the last bits of a prediction then do not depend on the number of threads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,11 @@ def embed(features: np.ndarray, projection: np.ndarray) -> np.ndarray:
             raise ValueError(f"the embedding of row {bad} is not finite")
         embeddings[start : start + _BLOCK] = block / np.where(norms == 0, 1, norms)
     return embeddings.reshape(*features.shape[:-1], dim)
+
+
+def embed_chunks(chunks: Sequence[np.ndarray], projection: np.ndarray) -> np.ndarray:
+    """`embed` the first view of a corpus's images, which lie in chunks (views, rows, width)."""
+    return np.concatenate([embed(chunk[0], projection) for chunk in chunks])
 
 
 def pair_cosines(images: np.ndarray, texts: np.ndarray, shown: np.ndarray) -> np.ndarray:

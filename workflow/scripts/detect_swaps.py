@@ -10,7 +10,7 @@ from lib.feature_store import open_features
 from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.zeroshot import embed, pair_cosines
+from lib.zeroshot import embed, embed_chunks, pair_cosines
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
@@ -18,7 +18,7 @@ head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 captions, train = np.array(table.captions, dtype=object), table.rows("train")
 images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
-image_embeddings = np.concatenate([embed(chunk[0], head.image_projection) for chunk in images])
+image_embeddings = embed_chunks(images, head.image_projection)
 text_embeddings = embed(texts, head.text_projection)
 
 scores = []

@@ -14,7 +14,7 @@ from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.remedy import DROPPED, Settings, apply_remedies, describe_remedy
 from lib.resume import StateFile, hold_states, make_fingerprint
-from lib.zeroshot import embed
+from lib.zeroshot import embed, embed_chunks
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -24,7 +24,7 @@ head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 captions, train = np.array(table.captions, dtype=object), table.rows("train")
 images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
-image_embeddings = np.concatenate([embed(chunk[0], head.image_projection) for chunk in images])
+image_embeddings = embed_chunks(images, head.image_projection)
 own = image_embeddings[train], embed(texts[train], head.text_projection)
 place = np.full(len(captions), DROPPED)
 place[train] = np.arange(len(train))  # among the training pairs, which are swapped among themselves

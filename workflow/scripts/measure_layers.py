@@ -3,7 +3,7 @@
 from lib.heads import read_heads
 from lib.layers import read_layers
 from lib.progress import start_log
-from lib.purity import measure
+from lib.purity import measure, measure_head
 from lib.tables import write_table
 
 start_log(snakemake.log[0])
@@ -13,8 +13,7 @@ for model, weights, path in zip(snakemake.params.models, source.weights, source.
     for layer, matrix in read_layers(weights):
         place = {"tower": layer.tower, "block": layer.block, "kind": layer.kind}
         rows.append({"model": model} | place | measure(matrix))
-    head = read_heads(path)["pretrained"]
-    for tower in ("image", "text"):
-        place = {"tower": tower, "block": None, "kind": "projection"}
-        rows.append({"model": model} | place | measure(getattr(head, f"{tower}_projection")))
+    for measures in measure_head(read_heads(path)["pretrained"]):
+        place = {"tower": measures.pop("projection"), "block": None, "kind": "projection"}
+        rows.append({"model": model} | place | measures)
 write_table(snakemake.output.table, rows)
