@@ -1,12 +1,13 @@
-"""Training on a SLURM whose node dies.
+"""Training on a SLURM whose node dies, or which gives the training's place to an urgent job.
 
-SLURM queues the job again, and it goes on from its state. Snakemake waits; nobody does anything.
+The training goes on from its state, whether SLURM queues the job again (Snakemake waits) or lets it
+end (Snakemake submits it again). Nobody does anything.
 """
 
 import pytest
 
 from tests.project import slow_down
-from tests.slurm.cluster import crash, list_jobs, run_node, wait_until
+from tests.slurm.cluster import crash, list_jobs, run, run_node, wait_until
 from tests.slurm.study import (
     LOCALLY,
     ON_SLURM,
@@ -58,13 +59,14 @@ def training(cluster, tmp_path):
         snakemake.kill()
 
 
-def find_job():
-    return [job for job in list_jobs() if is_pretraining_clip(job)][-1]
+def find_jobs(folder):
+    """All submissions of this folder's training; SLURM queues one again under the same number."""
+    jobs = [job for job in list_jobs() if job["WorkDir"] == str(folder)]
+    return [job for job in jobs if is_pretraining_clip(job)]
 
 
 def check(folder, local):
-    """It was one job of Snakemake's, it went on from its state, and nothing tells the results."""
-    assert "Trying to restart" not in (folder / "run.log").read_text()
+    """It went on from its state, and nothing tells the results from those of `local`."""
     assert "going on after epoch " in (folder / LOG).read_text()
     names, different = find_different(local, folder / RESULTS)
     assert {".safetensors", ".json"} <= {name.suffix for name in names}
@@ -73,12 +75,53 @@ def check(folder, local):
 
 def test_training_goes_on_when_its_node_dies(training, local):
     folder, snakemake = training
-    job = find_job()
+    (job,) = find_jobs(folder)
     crash(job["NodeList"])
     (folder / "slow").unlink()
-    wait_until(lambda: find_job()["JobState"] == "PENDING", "the job is queued again", seconds=150)
+
+    def is_queued():
+        return find_jobs(folder)[-1]["JobState"] == "PENDING"
+
+    wait_until(is_queued, "the job is queued again", seconds=150)
     with run_node(job["NodeList"]):
         finish(snakemake, folder)
-    after = find_job()
+    (after,) = find_jobs(folder)
     assert (after["JobId"], after["Restarts"]) == (job["JobId"], "1")
+    assert "Trying to restart" not in (folder / "run.log").read_text()
+    check(folder, local)
+
+
+def preempt(job):
+    """Have an urgent job take the node of this one."""
+    urgent = ["--partition=urgent", "--exclusive", "--nodelist", job["NodeList"]]
+    run("sbatch", *urgent, "--comment=urgent", "--output=/dev/null", "--wrap", "sleep 5")
+
+
+def test_training_goes_on_when_preempted_with_a_grace_time(training, local):
+    """Told to (SIGTERM), it saves its state and ends: failed for SLURM; Snakemake tries again."""
+    folder, snakemake = training
+    (job,) = find_jobs(folder)
+    preempt(job)
+    wait_until(lambda: "told to stop" in (folder / LOG).read_text(), "it was told to stop")
+    (folder / "slow").unlink()
+    finish(snakemake, folder)
+    first, second = find_jobs(folder)
+    assert (first["JobId"], first["JobState"]) == (job["JobId"], "FAILED")
+    assert first["PreemptTime"] > first["StartTime"]
+    assert second["JobState"] == "COMPLETED"
+    check(folder, local)
+
+
+def test_training_goes_on_when_preempted_at_once(training, local):
+    """SLURM, without a grace time, ends it and queues it again: Snakemake only waits longer."""
+    folder, snakemake = training
+    (job,) = find_jobs(folder)
+    run("scontrol", "update", f"PartitionName={job['Partition']}", "GraceTime=0")
+    preempt(job)
+    wait_until(lambda: find_jobs(folder)[-1]["Restarts"] == "1", "the job is queued again")
+    (folder / "slow").unlink()
+    finish(snakemake, folder)
+    (after,) = find_jobs(folder)
+    assert (after["JobId"], after["JobState"]) == (job["JobId"], "COMPLETED")
+    assert "Trying to restart" not in (folder / "run.log").read_text()
     check(folder, local)
