@@ -4,6 +4,8 @@ Each row names what its interval and p vary over:
 
 - images: the same two pretrained models on other images of the same datasets. Not other pretraining
   runs: such a row speaks of these checkpoints only.
+- pretraining seeds and images: other pretraining runs of both models, too, where the study has
+  at least three of each.
 - neuron orders: what keeping the purest neurons yields, against random orders of the same neurons.
 - seeds: other swaps, batches and crops of the fine-tunes; the pretrained model stays the same.
 - seeds and images: both; accuracies of all seeds are those of the same images.
@@ -65,7 +67,8 @@ HEADLINES, CASES = "headlines", "cases of the claim"
 PLURALS = {"model": "models", "dataset": "datasets"}
 # How each measure is told: an accuracy of 1 is 100 points.
 SCALES = {"accuracy": (100.0, "points"), "silhouette": (1.0, "silhouette")}
-PRETRAINED = ("pretrained", None, None)  # strategy, Cs and seed
+PRETRAINED = ("pretrained", None, None)  # strategy, Cs and seed; more pretrainings have a seed
+MIN_PRETRAININGS = 3  # of each of two models, for an interval over them
 
 # Sun et al. (2025): what the text says, beside what its own tables and figures give.
 PUBLISHED_CS = (0, 0.1, 0.3, 0.5, 0.8)
@@ -95,7 +98,8 @@ class Published(NamedTuple):
     other: float | None = None
 
 
-# By model and dataset, then by strategy, Cs and seed of the head (`PRETRAINED` for the model's own)
+# By model and dataset, then by strategy, Cs and seed of the head (`PRETRAINED` for the model's own;
+# other pretrainings of the model are "pretrained", None and their seed)
 Outcomes = Mapping[tuple[str, str], Mapping[tuple, PerImage]]
 
 
@@ -133,6 +137,8 @@ def judge(
 def judge_comparison(outcomes: Outcomes, baselines: Mapping[str, str] | None = None) -> list[dict]:
     """Experiment 1: a model's accuracy and silhouette exceed those of its baseline.
 
+    Pretrainings of the two models are compared in their order, one with one.
+
     Args:
         outcomes: as in `judge`; the pretrained heads are compared.
         baselines: model to the one that it is held against; by default each later model is held
@@ -151,21 +157,18 @@ def judge_comparison(outcomes: Outcomes, baselines: Mapping[str, str] | None = N
         scale, unit = SCALES[measure]
         differences = {
             dataset: scale
-            * np.subtract(
-                *(
-                    getattr(outcomes[name, dataset][PRETRAINED], measure).astype(float)
-                    for name in (model, baseline)
-                )
+            * _pretraining_differences(
+                outcomes[model, dataset], outcomes[baseline, dataset], measure
             )
             for dataset in datasets
         }
         claim = f"{measure} exceeds that of {baseline}"
         for dataset in ("", *datasets):
             strata = [differences[dataset]] if dataset else list(differences.values())
-            effect = paired_effect(strata, seed=0)
+            effect, variation = _comparison_effect(strata)
             told = Published() if dataset else published[measure]
             place = {"model": model, "dataset": dataset}
-            rows.append(_row(1, claim, effect, unit, "images", told, **place))
+            rows.append(_row(1, claim, effect, unit, variation, told, **place))
     return rows
 
 
@@ -294,6 +297,29 @@ def count_cases(claims: pd.DataFrame, headline: Mapping[str, Any]) -> dict[str, 
         same &= (claims["model"] != "") & (claims["dataset"] == "")
     found = claims.loc[same, "verdict"].value_counts()
     return {name: int(found.get(name, 0)) for name in VERDICTS}
+
+
+def _pretraining_differences(
+    first: Mapping[tuple, PerImage], second: Mapping[tuple, PerImage], measure: str
+) -> np.ndarray:
+    """(pretrainings, n) differences by image of a measure of two models."""
+    values = (
+        [getattr(o, measure).astype(float) for name, o in found.items() if name[0] == "pretrained"]
+        for found in (first, second)
+    )
+    return np.array([one - other for one, other in zip(*values, strict=False)])
+
+
+def _comparison_effect(strata: Sequence[np.ndarray]) -> tuple[Effect, str]:
+    """The mean over datasets of (pretrainings, n) differences, and what its interval varies over.
+
+    With too few pretrainings the first alone speaks.
+    """
+    if len(strata[0]) < MIN_PRETRAININGS:
+        return paired_effect([differences[0] for differences in strata], seed=0), "images"
+    by_run = np.mean([differences.mean(axis=1) for differences in strata], axis=0)
+    by_image = [differences.mean(axis=0) for differences in strata]
+    return mean_effect(by_run, by_image), "pretraining seeds and images"
 
 
 def _against_random(means: np.ndarray) -> Effect:

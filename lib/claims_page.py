@@ -26,6 +26,9 @@ INTERVALS = {
 other images of the same datasets, each dataset weighing the same (bootstrap, paired by image; p
 also from sign flips; for silhouettes with class means held fixed, so that the interval of a single
 dataset is approximate). It speaks of these checkpoints, not of other pretraining runs.""",
+    "pretraining seeds and images": """\
+other pretraining runs of both models, and other images of the same datasets (variances of both
+added, Satterthwaite's degrees of freedom). Pretrainings are compared one with one, in order.""",
     "neuron orders": """\
 random orders of the same neurons and their reverses, values averaged over all numbers of neurons
 kept; p is the rank among them. Other pretraining runs are not covered.""",

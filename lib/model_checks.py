@@ -21,6 +21,7 @@ def check_models(config: dict, root: Path) -> list[str]:
             keep = config.get("pruning", {}).get("keep", [])
             problems += _check_architecture(model, keep, root)
     problems += [*_check_towers(config), *_check_baselines(config["models"])]
+    problems += _check_replicates(config["models"])
     return problems + _check_published(config) + _check_sources(config["models"])
 
 
@@ -54,6 +55,14 @@ def locate_checkpoint(model: dict, data: str | Path) -> str:
     if "checkpoint" in model:
         return model["checkpoint"]
     return str(Path(data, "checkpoints", f"{model['architecture']}_{model['pretrained']}"))
+
+
+def list_replicates(model: dict) -> dict[str, dict]:
+    """More pretrainings of a model by name: the same but for their seeds."""
+    return {
+        f"{model['name']}_seed{seed}": model | {"seed": seed}
+        for seed in model.get("more_seeds", [])
+    }
 
 
 def _check_captions(model: dict, corpus: dict | None) -> list[str]:
@@ -122,6 +131,25 @@ def _check_baselines(models: list[dict]) -> list[str]:
         for model in models
         if "baseline" in model and model["baseline"] not in names
     ]
+
+
+def _check_replicates(models: list[dict]) -> list[str]:
+    """More pretrainings are others than the first, and their names are no other model's."""
+    names = [model["name"] for model in models]
+    problems = []
+    for model in models:
+        if model.get("seed") in model.get("more_seeds", []):
+            problems.append(
+                f"more_seeds of model {model['name']!r} has {model['seed']}; allowed: seeds other "
+                "than its own."
+            )
+        problems += [
+            f"more_seeds of model {model['name']!r} makes a model {name!r}, which is there "
+            "already; allowed: another name for that one."
+            for name in list_replicates(model)
+            if name in names
+        ]
+    return problems
 
 
 def _check_published(config: dict) -> list[str]:

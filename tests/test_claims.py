@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from docutils.core import publish_string
+from scipy import stats
 
 from lib.claims import (
     CASES,
@@ -177,6 +178,39 @@ def test_comparison_weighs_datasets_equally_whatever_their_size():
     places = itertools.product(("clip", "laclip"), ("small", "large"))
     rows = judge_comparison({place: outcomes[place] for place in places})
     assert find(rows, "accuracy", model="laclip")["effect"] == pytest.approx(20)
+
+
+def add_pretrainings(outcomes, accuracies):
+    """More pretrainings by model: right on these shares of 300 images, silhouettes likewise."""
+    generator = np.random.default_rng(2)
+    for (model, dataset), shares in accuracies.items():
+        for seed, share in enumerate(shares, start=1):
+            correct = generator.permutation(300) < share * 300
+            found = PerImage(correct, correct / 2)
+            outcomes[model, dataset]["pretrained", None, seed] = found
+    return outcomes
+
+
+def test_pretrainings_vary_beside_images_where_there_are_three():
+    """The oracle: Student's interval of the differences, wider by the images' own variance."""
+    shares = {("clip", "shapes"): (0.5, 0.52), ("laclip", "shapes"): (0.66, 0.54)}
+    outcomes = add_pretrainings(make_outcomes({"shapes": 0.1}), shares)
+    row = find(judge_comparison(outcomes), "accuracy", model="laclip", dataset="shapes")
+    assert row["variation"] == "pretraining seeds and images"
+    differences = np.array([10, 16, 2])
+    assert row["effect"] == pytest.approx(differences.mean())
+    error = differences.std(ddof=1) / np.sqrt(3)
+    narrow, wide = 1.96 * error, stats.t.ppf(0.975, 2) * error
+    assert narrow < (row["high"] - row["low"]) / 2 < 1.1 * wide
+    assert tell(row) == CANNOT_BE_TOLD
+    images = find(judge_comparison(make_outcomes({"shapes": 0.1})), "accuracy", model="laclip")
+    assert tell(images) == HOLDS
+
+
+def test_pretrainings_of_one_model_alone_are_not_compared():
+    shares = {("clip", "shapes"): (0.1, 0.2), ("laclip", "shapes"): (0.9,)}
+    one = judge_comparison(add_pretrainings(make_outcomes({"shapes": 0.1}), shares))
+    assert one == judge_comparison(make_outcomes({"shapes": 0.1}))
 
 
 def test_one_model_is_compared_with_nothing():

@@ -335,6 +335,17 @@ def test_a_study_of_projections_has_nothing_to_test(config, root):
         check(config | {"models": [model]}, root)
 
 
+def test_more_pretrainings_are_other_runs_under_other_names(config, root):
+    check(change(config, ["models", 0, "more_seeds"], [1, 2]), root)
+    with pytest.raises(ValueError, match=r"more_seeds of model 'clip' has 0; allowed: seeds other"):
+        check(change(config, ["models", 0, "more_seeds"], [0, 1]), root)
+    with pytest.raises(ValueError, match=r"models\[0\].more_seeds is \[1\]; allowed: .* 2"):
+        check(change(config, ["models", 0, "more_seeds"], [1]), root)
+    other = change(config, ["models", 1, "name"], "clip_seed1")
+    with pytest.raises(ValueError, match="makes a model 'clip_seed1', which is there already"):
+        check(change(other, ["models", 0, "more_seeds"], [1, 2]), root)
+
+
 def test_a_baseline_is_a_model(config, root):
     check(change(config, ["models", 1, "baseline"], "clip"), root)
     with pytest.raises(ValueError, match=r"baseline of model 'laclip' is 'blip'; .* 'clip'"):

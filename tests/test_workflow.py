@@ -339,6 +339,16 @@ datasets:"""
     assert not set(planned) & {"draw_corpus", "draw_dataset", "find_neighbours", "swap_captions"}
 
 
+def test_more_pretrainings_are_compared_and_nothing_else(study, change):
+    change(
+        "config/tiny.yaml", "    captions: [raw]\n", "    captions: [raw]\n    more_seeds: [1, 2]\n"
+    )
+    planned = plan(study)
+    assert (planned["pretrain_model"], planned["tabulate_replicates"]) == (2, 1)
+    assert planned["extract_dataset_features"] == planned["evaluate_heads"] == 2 * 2
+    assert not set(planned) & {"finetune_heads", "prune_neurons", "extract_corpus_images"}
+
+
 def test_one_more_seed_reruns_no_features_and_no_pretraining(study, change):
     change("config/tiny.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
     planned = plan(study)

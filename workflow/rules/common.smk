@@ -23,7 +23,7 @@ from lib.corpus_checks import expand_shards
 from lib.dataset_checks import list_dataset_files
 from lib.dataset_registry import read_registry
 from lib.image_folder import fingerprint
-from lib.model_checks import list_fetched_checkpoints, locate_checkpoint
+from lib.model_checks import list_fetched_checkpoints, list_replicates, locate_checkpoint
 from lib.provenance import code_hash
 
 try:
@@ -42,6 +42,9 @@ CORPUS = config.get("corpus", {}).get("name", "none")
 CORPUS_KIND = config.get("corpus", {}).get("kind", "none")
 # Models that only lend their projections have no towers: nothing else is computed of them.
 MODELS = {model["name"]: model for model in config["models"] if model["kind"] != "projections"}
+# More pretrainings of the same models, by model: experiment 1 alone knows them.
+REPLICATES = {name: list_replicates(model) for name, model in MODELS.items()}
+RUNS = MODELS | {run: entry for runs in REPLICATES.values() for run, entry in runs.items()}
 DATASETS = {dataset["name"]: dataset for dataset in config.get("datasets", [])}
 # The dataset on which the best epoch is chosen is never a test of it.
 VALIDATION = config.get("finetune", {}).get("validation")
@@ -62,7 +65,8 @@ REGISTRY = read_registry(workflow.basedir)
 TABLES = {
     "simulation": ["simulation", "ranking"],
     "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
-    "datasets": ["clip_vs_laclip", "claims"],
+    "datasets": ["clip_vs_laclip", "claims"]
+    + (["pretraining_seeds"] if any(REPLICATES.values()) else []),
     "pruning": ["pruning"],
     "misalignment": [
         "captions",
@@ -125,7 +129,7 @@ FINETUNE_KEYS = [
 
 
 wildcard_constraints:
-    model="|".join(map(re.escape, MODELS)),
+    model="|".join(map(re.escape, RUNS)),
     dataset="|".join(map(re.escape, DATASETS)),
     condition="|".join(map(re.escape, CONDITIONS)),
     head="|".join(map(re.escape, HEADS)),

@@ -60,6 +60,44 @@ rule tabulate_comparison:
         "../scripts/tabulate_comparison.py"
 
 
+rule tabulate_replicates:
+    input:
+        metrics=get_replicates("json"),
+        firsts=expand(
+            RESULTS / "evaluations/{model}/pretrained/{dataset}.json",
+            model=MODELS,
+            dataset=TESTED,
+        ),
+    output:
+        table=report(
+            RESULTS / "tables/pretraining_seeds.csv",
+            caption="../report/table_pretraining_seeds.rst",
+            category="1 Models compared",
+            labels={"content": "accuracy by pretraining seed", "form": "table"},
+        ),
+    log:
+        LOGS / "tabulate_replicates.log",
+    localrule: True
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        places=get_replicate_places(),
+        firsts=[
+            (name, model.get("seed"), dataset)
+            for name, model in MODELS.items()
+            for dataset in TESTED
+        ],
+        code=get_code_hash("tabulate_replicates.py"),
+    message:
+        "Tabulate the pretrained models by the seeds of their pretraining"
+    script:
+        "../scripts/tabulate_replicates.py"
+
+
 rule export_comparison_tables:
     input:
         table=RESULTS / "tables/clip_vs_laclip.csv",

@@ -19,31 +19,29 @@ def get_pattern(names):
 
 
 def get_models(*kinds):
-    """Names of the models of these kinds."""
-    return [name for name, model in MODELS.items() if model["kind"] in kinds]
+    """Names of the models of these kinds, and of their further pretrainings."""
+    return [name for name, model in RUNS.items() if model["kind"] in kinds]
 
 
 def get_model(*keys):
     """What a job reads of a model's entry: what it is held against, say, makes no other model."""
     return lambda wildcards: {
-        key: get_sorted(MODELS[wildcards.model][key])
-        for key in keys
-        if key in MODELS[wildcards.model]
+        key: get_sorted(RUNS[wildcards.model][key]) for key in keys if key in RUNS[wildcards.model]
     }
 
 
 def get_architecture(wildcards):
-    return find_architecture(MODELS[wildcards.model], workflow.basedir)
+    return find_architecture(RUNS[wildcards.model], workflow.basedir)
 
 
 def get_checkpoint(wildcards):
     """The checkpoint that a model which is not trained here is made of."""
-    return locate_checkpoint(MODELS[wildcards.model], DATA)
+    return locate_checkpoint(RUNS[wildcards.model], DATA)
 
 
 def get_layout(wildcards):
     """The names that a model's weights have where it comes from, as `lib.layouts` knows them."""
-    return "laclip" if MODELS[wildcards.model]["kind"] == "laclip" else "open_clip"
+    return "laclip" if RUNS[wildcards.model]["kind"] == "laclip" else "open_clip"
 
 
 def get_permutations(wildcards):

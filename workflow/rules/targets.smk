@@ -79,11 +79,30 @@ def get_judged(wildcards):
         head=HEADS,
         dataset=TESTED,
     )
+    judged["replicates"] = get_replicates("npz")
     if "pruning" in config:
         judged["orders"] = expand(
             RESULTS / "pruning/{model}/{dataset}.npz", model=MODELS, dataset=TESTED
         )
     return judged
+
+
+def get_replicates(form):
+    """Evaluations of the further pretrainings of all models."""
+    return [
+        RESULTS / f"evaluations/{run}/pretrained/{dataset}.{form}"
+        for runs in REPLICATES.values()
+        for run, dataset in itertools.product(runs, TESTED)
+    ]
+
+
+def get_replicate_places():
+    """Model, pretraining seed and dataset of each of them."""
+    return [
+        (model, entry["seed"], dataset)
+        for model, runs in REPLICATES.items()
+        for entry, dataset in itertools.product(runs.values(), TESTED)
+    ]
 
 
 def get_control_table():

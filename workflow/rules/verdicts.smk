@@ -25,6 +25,7 @@ rule judge_claims:
         models=list(MODELS),
         heads=HEADS,
         datasets=TESTED,
+        replicates=get_replicate_places(),
         baselines=BASELINES,
         is_drawn=config.get("corpus", {}).get("kind") == "glyphs",
         code=get_code_hash("judge_claims.py"),

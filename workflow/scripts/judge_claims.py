@@ -37,6 +37,9 @@ outcomes = defaultdict(dict)
 places = itertools.product(params.models, params.heads, params.datasets)
 for (model, head, dataset), path in zip(places, source.per_image, strict=True):
     outcomes[model, dataset] |= read_outcomes(path, head)
+for (model, seed, dataset), path in zip(params.replicates, source.replicates, strict=True):
+    (found,) = read_outcomes(path, "pretrained").values()
+    outcomes[model, dataset]["pretrained", None, seed] = found
 orders = None
 if "orders" in source.keys():  # noqa: SIM118
     paths = zip(itertools.product(params.models, params.datasets), source.orders, strict=True)
