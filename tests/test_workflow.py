@@ -19,6 +19,8 @@ from collections import Counter
 import pytest
 import yaml
 
+from lib.frames import read_frame
+from tests.event_files import read_events
 from tests.project import copy_project, find_network_cut, snakemake
 
 CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
@@ -450,3 +452,27 @@ def test_a_killed_run_goes_on_and_the_same_seeds_give_the_same_bytes(study):
     # two studies in one checkout: neither has made the other's results stale
     assert plan(study) == {}
     assert plan(study, config="config/killed.yaml") == {}
+
+
+def test_curves_for_tensorboard_are_written_on_request(study):
+    """Last, as they are no part of the study that the tests above compare."""
+    assert not (study / "results/tiny/tensorboard").exists()
+    snakemake(study, "export_tensorboard")
+    _, *events = read_events(
+        study / "results/tiny/tensorboard/clip/random_Cs80/seed1/events.out.tfevents.study"
+    )
+    found = {
+        (event.step, each.tag): each.simple_value
+        for event in events
+        for each in event.summary.value
+    }
+    folder = study / "results/tiny/finetune/clip/random_Cs80/seed1"
+    losses = [json.loads(line) for line in (folder / "log.txt").read_text().splitlines()]
+    for values in losses:
+        assert found[values["epoch"] + 1, "train_loss"] == pytest.approx(values["train_loss"])
+    rows = read_frame(folder / "purity.csv")
+    for row in rows.itertuples():
+        tag = f"{row.projection}/avg_abs_cos_sim"
+        assert found[row.epoch, tag] == pytest.approx(row.avg_abs_cos_sim)
+    assert len(losses) == 2 and len(rows) == 2 * 3
+    assert len(list((study / "results/tiny/tensorboard").rglob("*tfevents*"))) == 2 + 2 * 5 * 2

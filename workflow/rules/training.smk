@@ -1,4 +1,4 @@
-# Experiment 3 along fine-tuning: purity after each epoch.
+# Experiment 3 along fine-tuning: purity after each epoch; curves for TensorBoard.
 
 
 rule measure_training:
@@ -76,3 +76,48 @@ rule plot_training:
         "Plot mean |cos| along fine-tuning"
     script:
         "../scripts/plot_training.py"
+
+
+# On request: snakemake --cores 1 export_tensorboard
+rule export_tensorboard:
+    input:
+        pretraining=expand(RESULTS / "pretraining/{model}.json", model=get_models("scratch")),
+        logs=expand(
+            RESULTS / "finetune/{model}/{condition}/seed{seed}/log.txt",
+            model=MODELS,
+            condition=CONDITIONS,
+            seed=SEEDS,
+        ),
+        purity=expand(
+            RESULTS / "finetune/{model}/{condition}/seed{seed}/purity.csv",
+            model=MODELS,
+            condition=CONDITIONS,
+            seed=SEEDS,
+        ),
+    output:
+        # TensorBoard looks for "tfevents" in a name
+        pretraining=expand(
+            RESULTS / "tensorboard/{model}/pretraining/events.out.tfevents.study",
+            model=get_models("scratch"),
+        ),
+        finetuning=expand(
+            RESULTS / "tensorboard/{model}/{condition}/seed{seed}/events.out.tfevents.study",
+            model=MODELS,
+            condition=CONDITIONS,
+            seed=SEEDS,
+        ),
+    log:
+        LOGS / "export_tensorboard.log",
+    localrule: True
+    conda:
+        "../../envs/tensorboard.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=get_code_hash("export_tensorboard.py"),
+    message:
+        "Write the curves of all training for TensorBoard"
+    script:
+        "../scripts/export_tensorboard.py"

@@ -1,0 +1,31 @@
+"""Makes TensorBoard's event files of all pretraining and fine-tuning of the study."""
+
+import json
+from pathlib import Path
+
+from lib.events import write_events
+from lib.progress import start_log
+from lib.tables import read_table
+
+
+def read_losses(path):
+    """Values by epoch of a fine-tune's log, whose epochs begin at 0, as those of the original."""
+    for line in Path(path).read_text().splitlines():
+        values = json.loads(line)
+        yield values.pop("epoch") + 1, values
+
+
+def read_purity(path):
+    """Values by epoch; epoch 0 is the pretrained head."""
+    for row in read_table(path):
+        epoch, projection = int(row.pop("epoch")), row.pop("projection")
+        yield epoch, {f"{projection}/{name}": float(value) for name, value in row.items()}
+
+
+start_log(snakemake.log[0])
+source, output = snakemake.input, snakemake.output
+for history, path in zip(source.pretraining, output.pretraining, strict=True):
+    epochs = json.loads(Path(history).read_text())
+    write_events(path, ((values.pop("epoch"), values) for values in epochs))
+for log, purity, path in zip(source.logs, source.purity, output.finetuning, strict=True):
+    write_events(path, [*read_losses(log), *read_purity(purity)])
