@@ -1,10 +1,11 @@
-"""Measures what bfloat16 in the towers changes in the embedded study, on whatever device there is.
+"""Measures what half precision changes in the embedded study, on whatever device there is.
 
     python benchmarks/precision.py   # after `make run`; writes the table of docs/method.md
 
 The towers of each model encode the same images and captions in float32 and under autocast to
-bfloat16; heads are evaluated and fine-tuned on both, in float32. On a CPU this tells what the
-rounding does to the figures, not how much time it saves.
+bfloat16; the features of the former are also rounded to float16, as they may be stored. Heads are
+evaluated and fine-tuned on all of them, in float32. On a CPU this tells what the rounding does to
+the figures, not how much time it saves.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from lib.architectures import read_architecture
 from lib.compat import select_device
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
-from lib.feature_store import DatasetFeatures
+from lib.feature_store import DatasetFeatures, store
 from lib.features import extract_images, extract_texts
 from lib.finetune import Recipe, finetune, select_pairs
 from lib.heads import Head, read_heads
@@ -54,8 +55,17 @@ class Subject(NamedTuple):
         return extract_texts(self.towers, tokenize, texts, BATCH, self.device)
 
 
+class Features(NamedTuple):
+    """All features of one subject: of the corpus, and of the downstream datasets."""
+
+    images: np.ndarray
+    texts: np.ndarray
+    captions: list[str]
+    datasets: list[DatasetFeatures]
+
+
 class Figures(NamedTuple):
-    """What is measured of one subject: all that follows from its features."""
+    """What is measured of features."""
 
     images: np.ndarray
     texts: np.ndarray
@@ -77,13 +87,21 @@ def main() -> None:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     size = f"{arguments.pairs:,} pairs, {arguments.images:,} images a dataset"
     lines = [f"Measured on {where} ({size}):", ""]
-    lines += ["| model | what | float32 | bfloat16 |", "|---|---|---|---|"]
+    lines += ["| model | what | float32 | towers in bfloat16 | corpus stored in float16 |"]
+    lines += ["|---|---|---|---|---|"]
     for model in config["models"]:
+        path = arguments.root / config["results"] / f"heads/{model['name']}/pretrained.safetensors"
+        head = read_heads(path)["pretrained"]
         exact, rounded = (
-            measure_figures(subject, config, arguments, model["name"])
+            encode(subject, config, arguments)
             for subject in load_subjects(config, arguments.root, model, device)
         )
-        lines += [f"| {model['name']} | {' | '.join(row)} |" for row in compare(exact, rounded)]
+        stored = exact._replace(images=halve(exact.images), texts=halve(exact.texts))
+        figures = [
+            measure_figures(features, head, config["finetune"], device)
+            for features in (exact, rounded, stored)
+        ]
+        lines += [f"| {model['name']} | {' | '.join(row)} |" for row in tabulate(*figures)]
     page = ROOT / "docs/method.md"
     write_text(page, replace_between("precision", "\n".join(lines), page.read_text()))
     print("\n".join(lines))
@@ -102,10 +120,8 @@ def load_subjects(
     )
 
 
-def measure_figures(
-    subject: Subject, config: dict, arguments: argparse.Namespace, name: str
-) -> Figures:
-    """Features, accuracies and mean |cos|, before and after a fine-tune on aligned captions."""
+def encode(subject: Subject, config: dict, arguments: argparse.Namespace) -> Features:
+    """Features of the corpus and of all downstream datasets."""
     data = arguments.root / config["data"]
     corpus = data / f"corpora/{config['corpus']['name']}"
     table = read_captions(corpus / "captions.parquet")
@@ -114,18 +130,28 @@ def measure_figures(
     shards = sorted((corpus / "shards").glob("*.tar"))
     images = subject.encode_images(image for _, image in iterate_images(shards, keys))
     texts = subject.encode_texts(captions)
-    path = arguments.root / config["results"] / f"heads/{name}/pretrained.safetensors"
-    head = read_heads(path)["pretrained"]
-    tuned = tune(head, images, texts, captions, config["finetune"], subject.device)
     datasets = [
         encode_dataset(subject, data / f"datasets/{dataset['name']}", arguments.images)
         for dataset in config["datasets"]
     ]
+    return Features(images, texts, captions, datasets)
+
+
+def halve(features: np.ndarray) -> np.ndarray:
+    """What comes back of features that were stored in float16."""
+    return store(features, "float16").astype(np.float32)
+
+
+def measure_figures(
+    features: Features, head: Head, settings: dict, device: torch.device
+) -> Figures:
+    """Accuracies and mean |cos|, before and after a fine-tune on aligned captions."""
+    tuned = tune(head, features.images, features.texts, features.captions, settings, device)
     return Figures(
-        images,
-        texts,
-        np.array([zero_shot_accuracy(dataset, head) for dataset in datasets]),
-        np.array([zero_shot_accuracy(dataset, tuned) for dataset in datasets]),
+        features.images,
+        features.texts,
+        np.array([zero_shot_accuracy(dataset, head) for dataset in features.datasets]),
+        np.array([zero_shot_accuracy(dataset, tuned) for dataset in features.datasets]),
         measure(tuned.image_projection)["avg_abs_cos_sim"],
         measure(tuned.text_projection)["avg_abs_cos_sim"],
     )
@@ -159,14 +185,20 @@ def encode_dataset(subject: Subject, folder: Path, max_samples: int) -> DatasetF
     )
 
 
+def tabulate(exact: Figures, *others: Figures) -> Iterator[tuple[str, ...]]:
+    """Rows of the table: what, in float32, and a cell for each of the others."""
+    for rows in zip(*(compare(exact, other) for other in others), strict=True):
+        yield (*rows[0][:2], *(row[2] for row in rows))
+
+
 def compare(exact: Figures, rounded: Figures) -> Iterator[tuple[str, str, str]]:
-    """Rows of the table: what, in float32, in bfloat16."""
+    """What, in float32, rounded."""
     for kind in ("images", "texts"):
         difference = relative_difference(getattr(exact, kind), getattr(rounded, kind))
         yield (
             f"relative difference of {kind[:-1]} features: median, largest",
             "0",
-            f"{np.median(difference):.4f}, {difference.max():.4f}",
+            f"{np.median(difference):.2g}, {difference.max():.2g}",
         )
     for label, key in (("pretrained", "accuracies"), ("fine-tuned", "tuned_accuracies")):
         one, other = getattr(exact, key), getattr(rounded, key)

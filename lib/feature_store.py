@@ -2,8 +2,9 @@
 
 A corpus has memory-mappable .npy files: one of texts (n, text width), row i belonging to row i of
 the caption table, and for each chunk of the corpus (some consecutive shards) one of images (views,
-rows of the chunk, image width), which together are those of the table. A downstream dataset has one
-safetensors file.
+rows of the chunk, image width), which together are those of the table. They are float32, or float16
+where the study asks for half of the disk; what is gathered from them is float32. A downstream
+dataset has one safetensors file.
 """
 
 import json
@@ -89,17 +90,35 @@ def open_features(
 
 
 def gather_rows(chunks: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Rows (len(rows), width) of an array that lies in consecutive chunks (each n, width).
+    """Rows (len(rows), width) float32 of an array that lies in consecutive chunks (each n, width).
 
     Only what is asked for is read, chunk by chunk, and copied once.
     """
     starts = np.cumsum([0, *map(len, chunks)])
     owners = np.searchsorted(starts, rows, side="right") - 1
-    gathered = np.empty((len(rows), chunks[0].shape[1]), chunks[0].dtype)
+    gathered = np.empty((len(rows), chunks[0].shape[1]), np.float32)
     for number in np.unique(owners):
         places = np.flatnonzero(owners == number)
         gathered[places] = chunks[number][rows[places] - starts[number]]
     return gathered
+
+
+def store(features: np.ndarray, dtype: str) -> np.ndarray:
+    """Features as they are kept on disk.
+
+    Args:
+        dtype: "float32" or "float16".
+
+    Raises:
+        ValueError: a value is beyond the range of `dtype`.
+    """
+    largest, limit = float(np.abs(features).max(initial=0)), float(np.finfo(dtype).max)
+    if largest > limit:
+        raise ValueError(
+            f"evaluation.storage is {dtype}, which goes to {limit:g}; a feature is {largest:.3g}: "
+            "it needs float32"
+        )
+    return features.astype(np.dtype(dtype).newbyteorder("<"), copy=False)
 
 
 def write_origin(path: str | Path, origin: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
 from lib.corpus import iterate_images
+from lib.feature_store import store
 from lib.files import atomic_path
 from lib.progress import Progress
 
@@ -34,6 +35,7 @@ def extract_views(
     seed: int,
     batch_size: int,
     device: torch.device,
+    storage: str = "float32",
 ) -> None:
     """Write the image features of a part of a corpus, (views, n, image width), as .npy.
 
@@ -44,9 +46,10 @@ def extract_views(
         shards, keys: of the pairs, as `iterate_images` takes them.
         transform: may draw a crop from torch's generator, which is seeded for each image by
             (seed, view, key): a crop depends neither on batches nor on order nor on shards.
+        storage: "float32" or "float16", what is written.
 
     Raises:
-        ValueError: a key is not in the shards, or not in their order.
+        ValueError: a key is not in the shards, or not in their order; or as `store`.
     """
     progress = Progress("image features", views * len(keys), "images")
     pixels = (
@@ -58,13 +61,13 @@ def extract_views(
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         first = next(blocks, np.empty((0, 0), np.float32))
         header = {
-            "descr": "<f4",
+            "descr": np.dtype(storage).newbyteorder("<").str,
             "fortran_order": False,
             "shape": (views, len(keys), first.shape[1]),
         }
         write_array_header_1_0(stream, header)
         for block in itertools.chain([first], blocks):  # a view: all images, view after view
-            stream.write(block.astype("<f4", copy=False).tobytes())
+            stream.write(store(block, storage).tobytes())
             progress.advance(len(block))
 
 

@@ -54,8 +54,7 @@ class Pairs(NamedTuple):
 
     Attributes:
         images: those of the corpus in one or more consecutive chunks, each (views, rows of the
-            chunk, image width) float32, memory-mapped where it is large; view v is one crop of
-            each image.
+            chunk, image width), memory-mapped where it is large; view v is one crop of each image.
         rows: (n,) the rows of the corpus that are these pairs.
         texts: (n, text width) float32, the caption that is shown with each image.
         text_ids: (n,) integers, equal where captions are equal.
@@ -209,7 +208,7 @@ def select_pairs(
 
     Args:
         images: chunks of (views, n, image width), as `Pairs` has them.
-        texts: (n, text width); captions: n texts.
+        texts: (n, text width), float16 or float32; captions: n texts.
         permutation: (n,) row i shows the caption of row permutation[i]; a negative one leaves the
             pair out.
         rows: the rows to select.
@@ -217,7 +216,7 @@ def select_pairs(
     rows = rows[permutation[rows] >= 0]
     shown = permutation[rows]
     _, text_ids = np.unique(np.asarray(captions, dtype=object)[shown], return_inverse=True)
-    return Pairs(images, rows, texts[shown], text_ids)
+    return Pairs(images, rows, texts[shown].astype(np.float32, copy=False), text_ids)
 
 
 def write_log(path: str | Path, history: list[dict]) -> None:

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from lib.corpus import Sample, iterate_samples, write_shard
-from lib.feature_store import gather_rows, open_features, write_array
+from lib.feature_store import gather_rows, open_features, store, write_array
 from lib.features import extract_images, extract_texts, extract_views
+from lib.finetune import select_pairs
 from lib.models import build_model, get_tokenizer, get_transform, load_model, save_model, split_head
 
 CPU = torch.device("cpu")
@@ -152,6 +153,33 @@ def test_chunks_are_the_bytes_that_one_job_writes(tmp_path, shard, towers, tiny_
     for view in range(2):
         gathered = gather_rows([chunk[view] for chunk in chunks], rows)
         np.testing.assert_array_equal(gathered, whole[view][rows])
+
+
+def test_half_precision_on_disk_is_the_rounded_features(tmp_path, shard, towers, tiny_architecture):
+    """What is gathered is float32 again, and so is what fine-tunes are given."""
+    keys = [sample.key for sample in iterate_samples([shard])]
+    transform = get_transform(tiny_architecture)
+    for storage in ("float32", "float16"):
+        path = tmp_path / f"{storage}.npy"
+        extract_views(path, towers, [shard], keys, transform, 1, 0, 2, CPU, storage)
+    whole, half = (
+        np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("float32", "float16")
+    )
+    assert (whole.dtype, half.dtype) == (np.float32, np.float16)
+    np.testing.assert_array_equal(half, whole.astype(np.float16))
+    assert (half != whole).any()
+    order = np.arange(len(keys))
+    pairs = select_pairs([half], half[0], keys, order, order[::-1])
+    for gathered in (pairs.view(0).numpy(), pairs.texts):
+        assert gathered.dtype == np.float32
+        np.testing.assert_array_equal(gathered, half[0][::-1].astype(np.float32))
+
+
+def test_a_feature_beyond_half_precision_is_an_error():
+    features = np.array([[1.0, -7e4]], dtype=np.float32)
+    np.testing.assert_array_equal(store(features, "float32"), features)
+    with pytest.raises(ValueError, match=r"storage is float16, .* a feature is 7e\+04"):
+        store(features, "float16")
 
 
 def test_a_chunk_may_hold_more_pairs_than_the_table_and_never_fewer(tmp_path):

@@ -86,6 +86,7 @@ rule extract_corpus_images:
         crop_scale=config["finetune"]["crop_scale"] if config["finetune"]["views"] > 1 else None,
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],
+        storage=config["evaluation"].get("storage", "float32"),
         device=config["device"],
         code=get_code_hash("extract_corpus_images.py"),
     message:
@@ -117,6 +118,7 @@ rule extract_corpus_texts:
     params:
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],
+        storage=config["evaluation"].get("storage", "float32"),
         device=config["device"],
         code=get_code_hash("extract_corpus_texts.py"),
     message:

@@ -31,11 +31,16 @@ extract_views(
     CROP_SEED,
     params.batch_size,
     device,
+    params.storage,
 )
 checkpoint = read_checkpoint_hash(source.weights)
 # complete: every pair that the shards give is in it, whatever becomes of the caption table
 is_complete = bool(source.ledgers) and len(keys) == count_pairs(source.ledgers)
 origin = describe_origin(
-    params.code, checkpoint=checkpoint, precision=params.precision, complete=is_complete
+    params.code,
+    checkpoint=checkpoint,
+    precision=params.precision,
+    storage=params.storage,
+    complete=is_complete,
 )
 write_origin(output.origin, origin)

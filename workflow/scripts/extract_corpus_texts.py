@@ -3,7 +3,7 @@
 from lib.architectures import read_architecture
 from lib.compat import select_device
 from lib.corpus import read_captions
-from lib.feature_store import write_array, write_origin
+from lib.feature_store import store, write_array, write_origin
 from lib.features import extract_texts
 from lib.models import get_tokenizer, load_model, split_head
 from lib.precision import set_precision
@@ -18,7 +18,9 @@ architecture = read_architecture(source.architecture)
 towers, _ = split_head(load_model(source.weights, architecture).to(device))
 towers = set_precision(towers, params.precision, device)
 texts = extract_texts(towers, get_tokenizer(architecture), captions, params.batch_size, device)
-write_array(output.texts, texts)
+write_array(output.texts, store(texts, params.storage))
 checkpoint = read_checkpoint_hash(source.weights)
-origin = describe_origin(params.code, checkpoint=checkpoint, precision=params.precision)
+origin = describe_origin(
+    params.code, checkpoint=checkpoint, precision=params.precision, storage=params.storage
+)
 write_origin(output.origin, origin)
