@@ -16,14 +16,15 @@ function make(tag, attributes = {}, children = [], namespace = null) {
 
 const draw = (tag, attributes, children = []) => make(tag, attributes, children, SVG);
 
-/** Round numbers that cover a range. */
+/** Round numbers that cover a range, as [number, text]. */
 function listTicks(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999);
   const ticks = [];
   for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) ticks.push(n * step);
-  return ticks;
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return ticks.map((tick) => [tick, tick.toFixed(digits).replace("-", "−")]);
 }
 
 /** The range of all that a chart shows, with some room. */
@@ -90,26 +91,28 @@ function drawLevel(level, left, right, toY) {
 /**
  * Draw a chart into a figure, as wide as the figure is.
  *
- * chart: {title, xLabel, ticks, format, lines, levels, picked, pick}; a line has {name, x, points of
- * [estimate, low, high], colour, dash, marker, hasBand, isFaint}, a level {name, value, low, high}.
+ * chart: {title, xLabel, scale (of the numbers beside the axis), format, ticks, lines, levels, picked,
+ * pick}; a line has {name, x, points of [estimate, low, high], colour, dash, marker, hasBand, isFaint},
+ * a level {name, value, low, high}.
  */
 function drawChart(figure, chart) {
   const caption = make("figcaption", {}, chart.title);
   const svg = draw("svg", { role: "img", "aria-label": `${chart.title} by ${chart.xLabel}: numbers beside` });
   figure.replaceChildren(caption, svg);
   const width = svg.clientWidth || 300;
-  const height = svg.clientHeight || 270;
+  const height = svg.clientHeight || 330;
   const [low, high] = findRange(chart);
-  const ticks = listTicks(low, high, 5);
-  const left = 12 + 6.6 * Math.max(...ticks.map((tick) => chart.formatTick(tick).length));
+  const ticks = listTicks(low * chart.scale, high * chart.scale, 5);
+  const left = 12 + 6.6 * Math.max(...ticks.map(([, text]) => text.length));
   const [right, top, bottom] = [width - 10, 8, height - 38];
   const [first, last] = [Math.min(...chart.ticks), Math.max(...chart.ticks)];
   const toX = (x) => left + 8 + ((x - first) / (last - first || 1)) * (right - left - 16);
   const toY = (y) => bottom - ((y - low) / (high - low)) * (bottom - top);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  for (const tick of ticks) {
-    svg.append(draw("line", { x1: left, x2: right, y1: toY(tick), y2: toY(tick), stroke: "var(--grid)" }));
-    svg.append(draw("text", { x: left - 6, y: toY(tick) + 4, "text-anchor": "end" }, chart.formatTick(tick)));
+  for (const [tick, text] of ticks) {
+    const y = toY(tick / chart.scale);
+    svg.append(draw("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--grid)" }));
+    svg.append(draw("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, text));
   }
   let free = -Infinity; // labels that would touch the one before are left out
   for (const tick of chart.ticks) {

@@ -11,9 +11,9 @@ const nameStrategy = (strategy) => STRATEGY_NAMES[strategy] ?? strategy;
 
 const minus = (text) => text.replace("-", "−");
 const MEASURES = {
-  accuracy: { title: "accuracy (%)", number: (x) => (100 * x).toFixed(1), unit: "%" },
-  silhouette: { title: "silhouette", number: (x) => minus(x.toFixed(3)), unit: "" },
-  cosine: { title: "mean |cos|", number: (x) => x.toFixed(4), unit: "" },
+  accuracy: { title: "accuracy (%)", scale: 100, number: (x) => (100 * x).toFixed(1), unit: "%" },
+  silhouette: { title: "silhouette", scale: 1, number: (x) => minus(x.toFixed(3)), unit: "" },
+  cosine: { title: "mean |cos|", scale: 1, number: (x) => x.toFixed(4), unit: "" },
 };
 
 /** "63.1% [61.0, 65.2]", or without brackets where there is no interval. */
@@ -42,7 +42,7 @@ const state = {
   dataset: names.dataset[0],
   strategy: data.strategies[data.strategies.length - 1] ?? null,
   projection: "image",
-  cs: "pretrained",
+  cs: null,
   kept: null,
   source: null, // null: that of the dataset
   sort: "cosine",
@@ -74,7 +74,8 @@ function choose(changes) {
   Object.assign(state, changes);
   if (changes.dataset) state.source = null;
   if (!listKept().includes(state.kept)) state.kept = listKept()[Math.floor(listKept().length / 3)] ?? null;
-  if (state.cs !== "pretrained" && !listCs().map(String).includes(state.cs)) state.cs = "pretrained";
+  // the strongest misalignment shows most
+  if (!["pretrained", ...listCs().map(String)].includes(state.cs)) state.cs = String(listCs().at(-1) ?? "pretrained");
   show();
 }
 
@@ -176,8 +177,8 @@ function showPruning() {
 }
 
 function toChart(measure) {
-  const { title, number } = MEASURES[measure];
-  return { title, formatTick: number, format: (...interval) => tell(measure, ...interval) };
+  const { title, scale } = MEASURES[measure];
+  return { title, scale, format: (...interval) => tell(measure, ...interval) };
 }
 
 function showPruningWords(place, chance) {
@@ -262,11 +263,11 @@ function showMisalignmentWords() {
     return curve.points[curve.cs.map(String).indexOf(cs)];
   };
   const row = (name, cs) => [name, ...measures.map((measure) => tellCell(measure, ...at(measure, cs)))];
-  const rows = [row("pretrained", "pretrained"), row("control, Cs 0", "0")];
+  const rows = [row("control", "0"), row("pretrained", "pretrained")];
   const isSwapped = !["pretrained", "0"].includes(state.cs);
   if (isSwapped) rows.unshift(row(`Cs ${state.cs}`, state.cs));
   const [level, low, high] = findCurves("cosine").random;
-  rows.push(["chance, random", tell("accuracy", data.datasets[state.dataset].chance), "", tellCell("cosine", level, low, high)]);
+  rows.push(["by chance", tell("accuracy", data.datasets[state.dataset].chance), "", tellCell("cosine", level, low, high)]);
   const title = isSwapped ? `Cs = ${state.cs}, ${nameStrategy(state.strategy)}` : state.cs === "0" ? "The control, fine-tuned at Cs 0" : "The pretrained model";
   showWords("misalignment", [
     make("h3", {}, `${title}: ${state.model} on ${state.dataset}`),
