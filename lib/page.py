@@ -84,7 +84,7 @@ def collect(
     models, datasets = (list(comparison[name].unique()) for name in ("model", "dataset"))
     counts = comparison.set_index(["model", "dataset"])[["n_images", "n_classes"]]
     data = {
-        "thumbnail": neurons["thumbnail"],
+        **{name: neurons[name] for name in ("thumbnail", "columns")},
         "models": neurons["models"],
         "sources": [
             _describe_source(source, sheet)

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from lib.files import atomic_path
 
-COLUMNS = 32  # tiles in a row of a sheet; the page's script cuts them out again
+COLUMNS = 128  # tiles in a row of a sheet; the page's script cuts them out again
 QUALITY = 80
 _MOST_PIXELS = 16383  # WebP's largest side
 

@@ -307,7 +307,6 @@ function showNumbers(id, label, measures, lines) {
 // --- Neurons ---
 
 const FIRST_NEURONS = 16;
-const COLUMNS = 32; // tiles in a row of a sheet (lib/thumbnails.py)
 const sheets = new Map();
 
 /** The sheet of a source's thumbnails, decoded once. */
@@ -326,7 +325,7 @@ function makeTile(number, tile, activation) {
   const canvas = make("canvas", { width: data.thumbnail, height: data.thumbnail, role: "img", "aria-label": text });
   findSheet(number).then((sheet) => {
     const size = data.thumbnail;
-    canvas.getContext("2d").drawImage(sheet, (tile % COLUMNS) * size, Math.floor(tile / COLUMNS) * size, size, size, 0, 0, size, size);
+    canvas.getContext("2d").drawImage(sheet, (tile % data.columns) * size, Math.floor(tile / data.columns) * size, size, size, 0, 0, size, size);
   });
   const figure = make("figure", { class: "tile" }, [canvas, make("figcaption", {}, text)]);
   figure.addEventListener("pointermove", (event) => showTip(text, [[`activation ${signed((activation / 1000).toFixed(3))}`]], event.pageX, event.pageY));

@@ -2,7 +2,7 @@
 
 PAGE = config["page"]
 # Pairs that no model was trained on have captions, and features where heads are fine-tuned.
-HELD_OUT = bool(CONDITIONS)
+HELD_OUT = bool(CONDITIONS) and config["corpus"]["validation_pairs"] > 0
 
 
 def get_archives_by_dataset():
@@ -72,12 +72,8 @@ rule write_page:
         style=Path(workflow.basedir, "workflow/page/page.css"),
         scripts=[Path(workflow.basedir, "workflow/page", name) for name in ("chart.js", "page.js")],
     output:
-        page=report(
-            RESULTS / "page.html",
-            caption="../report/page.rst",
-            category="0 Page to look into",
-            labels={"content": "curves and neurons, interactive", "form": "page"},
-        ),
+        # The report links to it: what the report itself holds, a browser opens up to 2 MB.
+        page=RESULTS / "page.html",
     log:
         LOGS / "write_page.log",
     localrule: True

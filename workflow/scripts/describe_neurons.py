@@ -12,7 +12,7 @@ from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.neurons import describe_purity, describe_ranked, number_tiles, rank_heads
 from lib.progress import start_log
-from lib.thumbnails import write_sheet
+from lib.thumbnails import COLUMNS, write_sheet
 
 start_log(snakemake.log[0])
 source, params, sheets = snakemake.input, snakemake.params, snakemake.output.sheets
@@ -29,7 +29,9 @@ for (dataset, archives), sheet in zip(params.archives.items(), sheets, strict=Fa
         {model: each.images for model, each in features.items()}, heads, chosen, count
     )
     rows, first = number_tiles(ranked), features[models[0]]
-    places = choose_rows(read_labels(archives, len(first.classes)), most)[rows]
+    places = rows
+    if len(first.labels) == most:  # else features are of all images there are
+        places = choose_rows(read_labels(archives, len(first.classes)), most)[rows]
     write_sheet(sheet, iterate_rows(archives, places), size)
     about = {"name": dataset, "classes": first.classes, "labels": first.labels[rows].tolist()}
     sources.append(about | {"images": describe_ranked(ranked, rows)})
@@ -51,6 +53,6 @@ if source.captions:
     about = {"name": None, "captions": [table.captions[pair] for pair in pairs]}
     sources.append(about | {"images": describe_ranked(ranked, rows)})
 
-described = {"thumbnail": size, "models": purity, "sources": sources}
+described = {"thumbnail": size, "columns": COLUMNS, "models": purity, "sources": sources}
 with atomic_path(snakemake.output.neurons) as temporary:
     temporary.write_text(json.dumps(described, separators=(",", ":")))
