@@ -24,7 +24,12 @@ rule describe_neurons:
         archives=[path for paths in get_archives_by_dataset().values() for path in paths],
         captions=get_captions() if HELD_OUT else [],
         shards=get_shards() if HELD_OUT else [],
-        images=expand(get_image_features(), model=MODELS) if HELD_OUT else [],
+        images=[
+            path
+            for model in MODELS
+            if HELD_OUT
+            for path in expand(get_image_features(), model=model)
+        ],
         texts=(
             expand(DATA / f"features/{{model}}/{CORPUS}/texts.npy", model=MODELS)
             if HELD_OUT
