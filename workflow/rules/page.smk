@@ -5,14 +5,6 @@ PAGE = config["page"]
 HELD_OUT = bool(CONDITIONS) and config["corpus"]["validation_pairs"] > 0
 
 
-def get_archives_by_dataset():
-    """The shards of the images of every test dataset."""
-    return {
-        dataset: [str(path) for path in get_archives(SimpleNamespace(dataset=dataset))]
-        for dataset in TESTED
-    }
-
-
 rule describe_neurons:
     input:
         heads=[path for model in MODELS for path in get_heads(model)],
