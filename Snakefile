@@ -61,6 +61,11 @@ if "misalignment" in config:
     include: "workflow/rules/remedies_shown.smk"
 
 
+if "page" in config:
+
+    include: "workflow/rules/page.smk"
+
+
 rule all:
     default_target: True
     input:

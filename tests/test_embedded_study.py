@@ -1,5 +1,6 @@
 """The embedded study as `make run` left it: learned what it should, measured all that it should."""
 
+import json
 import math
 
 import pytest
@@ -54,3 +55,13 @@ def test_every_verdict_follows_from_its_interval_and_its_corrected_p(tables):
         assert row["p"] <= row["p_holm"], row
         expected = "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
         assert row["verdict"] == (expected if row["p_holm"] <= 0.05 else "cannot be told"), row
+
+
+def test_the_page_is_light_and_has_every_neuron(root):
+    path = root / "results/page.html"
+    if not path.exists():
+        pytest.skip("the embedded study has not been run: `make run`")
+    assert path.stat().st_size < 8_000_000
+    neurons = json.loads((root / "results/page/neurons.json").read_text())
+    assert {len(model["neurons"]) for model in neurons["models"].values()} == {128}
+    assert len(neurons["sources"]) == 6 + 1

@@ -16,6 +16,7 @@ import textwrap
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
 import yaml
 
@@ -204,6 +205,30 @@ def test_figures_and_report_are_whole(study):
     assert not (study / "results/report.html").exists()
 
 
+def test_the_page_holds_the_studys_neurons_and_is_opened_from_the_report(study):
+    text = (study / "results/tiny/page.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json".*?>(.*?)</script>', text)[1])
+    assert set(data["models"]) == {"clip", "laclip"}
+    assert all(len(model["neurons"]) == 6 for model in data["models"].values())
+    assert [source["name"] for source in data["sources"]] == ["shapes", "colours", None]
+    captions = (study / "results/tiny/captions/glyphs_Cs30_random.txt").read_text().splitlines()
+    assert set(data["sources"][-1]["captions"]) <= {*captions[240:]}  # held-out: never swapped
+    assert set(data["heads"]) == set(data["models"]["clip"]["cosines"])
+    for source in data["sources"]:
+        for head in data["heads"]:
+            assert np.shape(source["images"]["laclip"][head]["most"]) == (6, 2)
+    assert data["pruning"]["clip"]["shapes"]["kept"] == [4, 8, 12]
+    rows = read_rows(study / "results/tiny/tables/misalignment.csv")
+    (level,) = (
+        float(row["avg_abs_cos_sim"])
+        for row in rows
+        if (row["model"], row["strategy"], row["projection"]) == ("clip", "pretrained", "text")
+    )
+    found = data["misalignment"]["clip"]["purity"]["text"]["pretrained"]
+    assert found == pytest.approx(level, rel=1e-4)
+    assert 'href=\\"page.html\\"' in (study / "results/tiny/report.html").read_text()
+
+
 def test_provenance_names_versions_config_code_and_inputs(study):
     manifest = json.loads((study / "results/tiny/provenance.json").read_text())
     assert manifest["config"]["seeds"] == [0, 1]
@@ -380,6 +405,11 @@ def test_the_style_of_a_figure_reruns_that_figure(study, change):
     assert plan(study) == {"plot_purity": 1}
 
 
+def test_the_style_of_the_page_reruns_the_page(study, change):
+    change("workflow/page/page.css", "max-width: 1280px", "max-width: 1200px")
+    assert plan(study) == {"write_page": 1}
+
+
 def test_cores_profiles_and_resources_rerun_nothing(study, change):
     change("workflow/rules/pretraining.smk", "get_growing(3000, ", "get_growing(3001, ")
     shutil.copytree(study / "profiles/default", study / "profiles/other", dirs_exist_ok=True)
@@ -402,7 +432,7 @@ def test_the_default_study_plans_all_its_jobs(study):
     assert planned["pretrain_model"] == 2
     assert planned["extract_dataset_features"] == 2 * 6
     assert planned["finetune_heads"] == 2 * 9
-    assert set(planned) >= FIGURES
+    assert set(planned) >= FIGURES | {"describe_neurons", "write_page"}
 
 
 def test_bad_input_is_one_paragraph_before_any_job(study, change):

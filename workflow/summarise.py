@@ -33,6 +33,8 @@ def main() -> None:
         print("\nWhat the jobs took (one run or several), by rule\n")
         print(format_resources(read_table(resources)))
     print(f"\nTables and figures with captions: {results / 'report.html'}")
+    if (results / "page.html").exists():
+        print(f"Curves and neurons to look into: {results / 'page.html'}")
 
 
 def format_comparison(table: pd.DataFrame) -> str:

@@ -116,6 +116,13 @@ def get_archives(wildcards):
     return [DATA / f"datasets/{wildcards.dataset}/test.tar"]
 
 
+def get_archives_by_dataset():
+    """The same for every test dataset, by name."""
+    return {
+        name: [str(path) for path in get_archives(SimpleNamespace(dataset=name))] for name in TESTED
+    }
+
+
 def get_registry_entry(wildcards):
     """What the registry says of a dataset that torchvision reads."""
     return get_sorted(REGISTRY.get(DATASETS[wildcards.dataset].get("dataset")))

@@ -63,6 +63,7 @@ def get_targets():
             if TESTED
             else []
         ),
+        *([RESULTS / "page.html"] if "page" in config else []),
         RESULTS / "provenance.json",
         # projections alone are read in seconds: there is nothing to tell
         *([RESULTS / "tables/resources.csv"] if MODELS else []),
