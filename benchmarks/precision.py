@@ -167,7 +167,7 @@ def tune(
 ) -> Head:
     """The last head of a fine-tune by the study's recipe, seed 0; no best epoch is looked for."""
     order = np.arange(len(captions))
-    pairs = select_pairs(images[None], texts, captions, order, order)
+    pairs = select_pairs([images[None]], texts, captions, order, order)
     recipe = Recipe(**{key: settings[key] for key in Recipe.__dataclass_fields__})
     return finetune(head, pairs, lambda _: 0.0, recipe, seed=0, device=device).head
 
