@@ -6,6 +6,7 @@ Features are the towers' outputs *before* the projection, (n, width) float32.
 import hashlib
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -95,10 +96,20 @@ def extract_images(
     transform: Callable[[Image.Image], torch.Tensor],
     batch_size: int,
     device: torch.device,
+    total: float = math.inf,
 ) -> np.ndarray:
-    """Image features (n, image width) float32 of images that fit into memory as features."""
+    """Image features (n, image width) float32 of images that fit into memory as features.
+
+    Args:
+        total: number of images, for the progress that is shown.
+    """
+    progress = Progress("image features", total, "images")
     encode = partial(_encode_images, towers, device)
-    return np.concatenate(list(encode_batches(encode, map(transform, images), batch_size)))
+    blocks = []
+    for block in encode_batches(encode, map(transform, images), batch_size):
+        blocks.append(block)
+        progress.advance(len(block))
+    return np.concatenate(blocks)
 
 
 def encode_batches(

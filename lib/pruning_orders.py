@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.files import atomic_path
+from lib.progress import Progress
 from lib.pruning import check_keep, high_purity_order, random_order
 from lib.silhouette import Groups, group_rows
 from lib.zeroshot import check_labels
@@ -89,12 +90,14 @@ def order_accuracies(
     check_keep(keep, dim)
     columns = np.asarray(classes, dtype=np.float32).T.copy()
     hits = np.zeros((len(orders), 2), dtype=np.int64)
+    progress = Progress("accuracies of neuron orders", n * len(orders), "images")
     for start in range(0, n, _BLOCK):
         rows = np.asarray(image_embeddings[start : start + _BLOCK], dtype=np.float32).T.copy()
         truth = labels[start : start + _BLOCK]
         full = columns.T @ rows
         for index, order in enumerate(orders):
             hits[index] += _count_hits(rows, truth, columns, full, order, keep)
+            progress.advance(len(truth))
     return hits / (n * len(keep))
 
 
@@ -111,12 +114,14 @@ def order_silhouettes(
     check_keep(keep, image_embeddings.shape[1])
     groups = group_rows(labels)
     rows = np.asarray(image_embeddings, dtype=np.float32).T[:, groups.order]
-    return np.array(
-        [
-            [_mean_silhouette(rows[each], groups, keep) for each in (order, order[::-1])]
-            for order in orders
+    progress = Progress("silhouettes of neuron orders", len(orders), "orders")
+    silhouettes = np.empty((len(orders), 2))
+    for index, order in enumerate(orders):
+        silhouettes[index] = [
+            _mean_silhouette(rows[each], groups, keep) for each in (order, order[::-1])
         ]
-    )
+        progress.advance(1)
+    return silhouettes
 
 
 def write_order_means(path: str | Path, means: OrderMeans) -> None:

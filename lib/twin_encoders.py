@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import normalize
 
+from lib.progress import Progress
 from lib.sparse_pairs import Pairs, seeded
 
 WARM_UP_STEPS = 50
@@ -82,6 +83,7 @@ def train_encoders(settings: TrainingSettings, pairs: Pairs, seeds: list[int]) -
     initial = initial_encoders(settings, pairs.images.shape[2], seeds)
     weights = [initial.image.requires_grad_(), initial.text.requires_grad_()]
     optimizer = torch.optim.AdamW(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    progress = Progress(f"twin encoders of {len(seeds)} runs", settings.steps, "steps")
     for step, batch in enumerate(_batches(settings, pairs.images.shape[1])):
         optimizer.param_groups[0]["lr"] = settings.lr * _lr_factor(step, settings.steps)
         threshold = settings.threshold * _ramp(step, settings)
@@ -90,6 +92,7 @@ def train_encoders(settings: TrainingSettings, pairs: Pairs, seeds: list[int]) -
         optimizer.zero_grad()
         LOSSES[settings.loss](images, texts, settings.temperature).sum().backward()
         optimizer.step()
+        progress.advance(1)
     return Encoders(*(each.detach() for each in weights), settings.threshold)
 
 

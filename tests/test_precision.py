@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.precision import Figures, compare
+from benchmarks.precision import Figures, compare, tabulate
 from lib.features import extract_images, extract_texts
 from lib.models import build_model, get_tokenizer, get_transform, split_head
 from lib.precision import Bfloat16Towers, set_precision
@@ -62,9 +62,12 @@ def test_the_benchmark_compares_row_by_row():
     moved = exact.images + np.array([[0.0, 0.5], [0.02, 0.0], [0.0, 0.0]])
     rounded = exact._replace(images=moved, accuracies=np.array([0.52, 0.69]), image_cosine=0.101)
     images, texts, pretrained, tuned, image_cosine, text_cosine = compare(exact, rounded)
-    assert images[1:] == ("0", "0.0100, 0.1000")
-    assert texts[1:] == ("0", "0.0000, 0.0000")
+    assert images[1:] == ("0", "0.01, 0.1")
+    assert texts[1:] == ("0", "0, 0")
     assert pretrained[1:] == ("60.00 %", "60.50 % (2.00 points)")
     assert tuned[1:] == ("70.00 %", "70.00 % (0.00 points)")
     assert image_cosine[1:] == ("0.100000", "0.101000 (+1.000 %)")
     assert text_cosine[1:] == ("0.200000", "0.200000 (+0.000 %)")
+    rows = list(tabulate(exact, rounded, exact))
+    assert len(rows) == 6
+    assert rows[2][1:] == ("60.00 %", "60.50 % (2.00 points)", "60.00 % (0.00 points)")

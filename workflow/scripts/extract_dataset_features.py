@@ -29,6 +29,7 @@ features = DatasetFeatures(
         get_transform(architecture),
         params.batch_size,
         device,
+        len(rows),
     ),
     labels=labels[rows],
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
