@@ -120,6 +120,7 @@ def measure_figures(
     datasets = [
         encode_dataset(subject, data / f"datasets/{dataset['name']}", arguments.images)
         for dataset in config["datasets"]
+        if "train_of" not in dataset
     ]
     return Figures(
         images,
