@@ -171,7 +171,7 @@ def predict_neighbours(
         raise ValueError(f"{len(train)} training images, expected at least the {k} neighbours")
     predictions = np.empty(len(test), dtype=np.int64)
     for start, cosines in _cosine_blocks(test, train):
-        nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        nearest = np.argpartition(cosines, len(train) - k, axis=1)[:, -k:]
         cells = train_labels[nearest] + n_classes * np.arange(len(cosines))[:, None]
         votes = np.bincount(cells.ravel(), minlength=n_classes * len(cosines))
         predictions[start : start + len(cosines)] = votes.reshape(-1, n_classes).argmax(axis=1)

@@ -25,7 +25,7 @@ from lib.figures import (
 from lib.frames import cs_curve, list_strategies
 
 METHODS = {"zero_shot": "zero-shot", "knn": "nearest neighbours", "linear_probe": "linear probe"}
-RETRIEVALS = {"text_retrieval": "captions of images", "image_retrieval": "images of captions"}
+RETRIEVALS = {"text_retrieval": "text retrieval", "image_retrieval": "image retrieval"}
 METRIC = "mean_per_class_recall"  # of the classifiers; with classes of one size it is the accuracy
 
 
@@ -64,12 +64,12 @@ def _list_rows(table: pd.DataFrame) -> list[tuple[str, dict[str, pd.DataFrame]]]
         parts = {kind: own.loc[index] for kind, index in kinds.groups.items()}
         if set(own["method"]) & set(METHODS):
             shown = {name: parts[method, METRIC] for method, name in METHODS.items()}
-            rows.append((f"{dataset}\nrecall by class (%)", shown))
+            rows.append((f"{dataset}: mean\nper-class recall (%)", shown))
             continue
         for method, name in RETRIEVALS.items():
             metrics = own.loc[own["method"] == method, "metric"].unique()
-            shown = {f"{name}, {metric}": parts[method, metric] for metric in metrics}
-            rows.append((f"{dataset}\nfound (%)", shown))
+            shown = {metric: parts[method, metric] for metric in metrics}
+            rows.append((f"{dataset}:\n{name} (%)", shown))
     return rows
 
 
