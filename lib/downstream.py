@@ -1,8 +1,8 @@
 """Ways of looking downstream at a head: linear probe, nearest neighbours, image-text retrieval.
 
 All of them work on unit embeddings of cached features, so no tower runs. Definitions are those of
-CLIP_benchmark 1.6.2 (Cherti et al.), and its numbers are these for the same model and images
-(`tests/test_clip_benchmark.py`); nearest neighbours, which it lacks, are scikit-learn's.
+CLIP_benchmark 1.6.2 (Cherti and Beaumont, 2022), which has the same numbers for the same model and
+images (`tests/test_clip_benchmark.py`); nearest neighbours, which it lacks, are scikit-learn's.
 """
 
 import math

@@ -440,3 +440,54 @@ def test_a_killed_run_goes_on_and_the_same_seeds_give_the_same_bytes(study):
     # two studies in one checkout: neither has made the other's results stale
     assert plan(study) == {}
     assert plan(study, config="config/killed.yaml") == {}
+
+
+# --- What the tiny study leaves out ---------------------------------------------------------------
+
+DOWNSTREAM = """
+  - {name: shapes_train, kind: glyphs, task: shapes, images: 40, seed: 2, train_of: shapes}
+
+downstream:
+  neighbours: 5
+  probe: {epochs: 2, batch_size: 16, lr: 0.1, weight_decay: 0, seed: 0}
+  pairs: {name: held_out, kind: glyphs, seed: 1, pairs: 30, noise: {missing: 0, wrong: 0}}
+
+misalignment:"""
+
+
+def test_more_ways_of_looking_downstream_run_their_own_jobs_alone(study, change):
+    change("config/tiny.yaml", "\n\nmisalignment:", DOWNSTREAM)
+    planned = plan(study)
+    assert planned.pop("write_provenance") == planned.pop("tabulate_resources") == 1
+    assert planned == {
+        "draw_dataset": 1,
+        "draw_pairs": 1,
+        "extract_held_out": 2,
+        "measure_downstream": 2,
+        "tabulate_downstream": 1,
+        "plot_downstream": 1,
+    }
+    snakemake(study, "results/tiny/figures/downstream.png")
+    rows = read_rows(study / "results/tiny/tables/downstream.csv")
+    columns = "model,dataset,strategy,cs,seed,method,metric,value,low,high,chance,n"
+    assert ",".join(rows[0]) == columns
+    heads = 2 * (1 + 2 * 5)
+    assert Counter((row["dataset"], row["method"]) for row in rows) == {
+        ("shapes", "zero_shot"): heads * 2,
+        ("shapes", "knn"): heads * 2,
+        ("shapes", "linear_probe"): heads * 2,
+        ("held_out", "text_retrieval"): heads * 3,
+        ("held_out", "image_retrieval"): heads * 3,
+    }
+    found = {
+        (row["model"], row["strategy"], row["cs"], row["seed"]): row["value"]
+        for row in rows
+        if (row["method"], row["metric"]) == ("zero_shot", "accuracy")
+    }
+    accuracies = read_rows(study / "results/tiny/tables/misalignment_accuracy.csv")
+    assert found == {
+        (row["model"], row["strategy"], row["cs"], row["seed"]): row["accuracy"]
+        for row in accuracies
+        if row["dataset"] == "shapes"
+    }
+    assert (study / "results/tiny/figures/downstream.pdf").read_bytes().startswith(b"%PDF")
