@@ -467,11 +467,16 @@ def test_more_ways_of_looking_downstream_run_their_own_jobs_alone(study, change)
         "tabulate_downstream": 1,
         "plot_downstream": 1,
     }
+    # one model is enough to see the jobs run
+    config = (study / "config/tiny.yaml").read_text()
+    change(
+        "config/tiny.yaml", config[config.index("  - name: laclip") : config.index("datasets:")], ""
+    )
     snakemake(study, "results/tiny/figures/downstream.png")
     rows = read_rows(study / "results/tiny/tables/downstream.csv")
     columns = "model,dataset,strategy,cs,seed,method,metric,value,low,high,chance,n"
     assert ",".join(rows[0]) == columns
-    heads = 2 * (1 + 2 * 5)
+    heads = 1 + 2 * 5
     assert Counter((row["dataset"], row["method"]) for row in rows) == {
         ("shapes", "zero_shot"): heads * 2,
         ("shapes", "knn"): heads * 2,
@@ -488,6 +493,6 @@ def test_more_ways_of_looking_downstream_run_their_own_jobs_alone(study, change)
     assert found == {
         (row["model"], row["strategy"], row["cs"], row["seed"]): row["accuracy"]
         for row in accuracies
-        if row["dataset"] == "shapes"
+        if (row["model"], row["dataset"]) == ("clip", "shapes")
     }
     assert (study / "results/tiny/figures/downstream.pdf").read_bytes().startswith(b"%PDF")

@@ -50,6 +50,7 @@ TESTED = [
 ]
 # Nor are the images that probes are trained on: which they are, by the dataset that is tested.
 TRAINED = {d["train_of"]: name for name, d in DATASETS.items() if "train_of" in d}
+PAIRS = config.get("downstream", {}).get("pairs", {})  # held out, for retrieval
 # What each model is held against: the one it names, or the first.
 FIRST_MODEL = next(iter(MODELS), None)
 BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}

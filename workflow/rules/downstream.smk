@@ -1,18 +1,5 @@
 # More ways of looking downstream: linear probe, nearest neighbours, retrieval on held-out pairs.
 
-PAIRS = config["downstream"].get("pairs", {})
-
-
-def get_pair_shards():
-    """The shards of the held-out pairs: those of the user, or the one that is drawn here."""
-    if PAIRS.get("kind") == "shards":
-        return expand_shards(PAIRS["shards"])
-    return [DATA / f"pairs/{PAIRS['name']}.tar"] if PAIRS else []
-
-
-def get_class_names(datasets):
-    return [DATA / f"datasets/{dataset}/classnames.txt" for dataset in datasets]
-
 
 rule draw_pairs:
     output:

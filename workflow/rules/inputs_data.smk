@@ -119,6 +119,18 @@ def list_archives(name):
     return [DATA / f"datasets/{name}/test.tar"]
 
 
+def get_class_names(datasets):
+    """The files of class names of some datasets."""
+    return [DATA / f"datasets/{dataset}/classnames.txt" for dataset in datasets]
+
+
+def get_pair_shards():
+    """The shards of the held-out pairs: those of the user, or the one that is drawn here."""
+    if PAIRS.get("kind") == "shards":
+        return expand_shards(PAIRS["shards"])
+    return [DATA / f"pairs/{PAIRS['name']}.tar"] if PAIRS else []
+
+
 def get_registry_entry(wildcards):
     """What the registry says of a dataset that torchvision reads."""
     dataset = DATASETS[wildcards.dataset]
