@@ -27,15 +27,14 @@ def select_held_out(shards: Sequence[str | Path], count: int) -> tuple[list[str]
         ValueError: a sample has no caption, or there are too few pairs.
     """
     keys: dict[str, str] = {}
-    samples = list(itertools.islice(select_samples(shards), count))
-    if len(samples) < count:
-        raise ValueError(
-            f"{', '.join(map(str, shards))} hold {len(samples)} pairs, expected {count}"
-        )
-    for shard, sample in samples:
+    found = 0
+    for shard, sample in itertools.islice(select_samples(shards), count):
         if "txt" not in sample.parts:
             raise ValueError(f"{shard}: sample {sample.key} has no caption (.txt)")
         keys.setdefault(sample.parts["txt"].decode(errors="replace").strip(), sample.key)
+        found += 1
+    if found < count:
+        raise ValueError(f"{', '.join(map(str, shards))} hold {found} pairs, expected {count}")
     return list(keys.values()), list(keys)
 
 

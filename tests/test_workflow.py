@@ -457,22 +457,19 @@ misalignment:"""
 
 def test_more_ways_of_looking_downstream_run_their_own_jobs_alone(study, change):
     change("config/tiny.yaml", "\n\nmisalignment:", DOWNSTREAM)
-    planned = plan(study)
-    assert planned.pop("write_provenance") == planned.pop("tabulate_resources") == 1
-    assert planned == {
+    # one model is enough to see the jobs run
+    config = (study / "config/tiny.yaml").read_text()
+    laclip = config[config.index("  - name: laclip") : config.index("datasets:")]
+    change("config/tiny.yaml", laclip, "")
+    done = snakemake(study, "results/tiny/figures/downstream.png")
+    assert count_jobs(done.stdout + done.stderr) == {
         "draw_dataset": 1,
         "draw_pairs": 1,
-        "extract_held_out": 2,
-        "measure_downstream": 2,
+        "extract_held_out": 1,
+        "measure_downstream": 1,
         "tabulate_downstream": 1,
         "plot_downstream": 1,
     }
-    # one model is enough to see the jobs run
-    config = (study / "config/tiny.yaml").read_text()
-    change(
-        "config/tiny.yaml", config[config.index("  - name: laclip") : config.index("datasets:")], ""
-    )
-    snakemake(study, "results/tiny/figures/downstream.png")
     rows = read_rows(study / "results/tiny/tables/downstream.csv")
     columns = "model,dataset,strategy,cs,seed,method,metric,value,low,high,chance,n"
     assert ",".join(rows[0]) == columns
