@@ -51,6 +51,11 @@ if "pruning" in config:
     include: "workflow/rules/pruning.smk"
 
 
+if "downstream" in config:
+
+    include: "workflow/rules/downstream.smk"
+
+
 if "misalignment" in config:
 
     include: "workflow/rules/misalignment.smk"

@@ -278,6 +278,8 @@ def _mean_accuracy(study: Study, towers, architecture: dict, head: Head) -> floa
     """Mean zero-shot accuracy over the study's datasets under an architecture's preprocessing."""
     accuracies = []
     for dataset in study.config["datasets"]:
+        if "train_of" in dataset:
+            continue
         folder = study.data / f"datasets/{dataset['name']}"
         prompts = read_prompts(folder / "classnames.txt", folder / "templates.txt")
         labels = read_labels([folder / "test.tar"], len(prompts.classes))

@@ -133,6 +133,7 @@ def encode(subject: Subject, config: dict, arguments: argparse.Namespace) -> Fea
     datasets = [
         encode_dataset(subject, data / f"datasets/{dataset['name']}", arguments.images)
         for dataset in config["datasets"]
+        if "train_of" not in dataset
     ]
     return Features(images, texts, captions, datasets)
 

@@ -107,6 +107,7 @@ def write_study(folder: Path, model: str, pairs: int, images: int) -> dict:
     }
     dim = get_architecture(model)["embed_dim"]
     config["pruning"] = {"keep": [dim // 4, dim // 2, 3 * dim // 4], "draws": 10}
+    del config["downstream"]  # its pairs are drawn ones, of another size than these images
     return config | {"results": "results", "data": "results/data", "device": "cpu"}
 
 

@@ -15,6 +15,7 @@ from jsonschema.exceptions import ValidationError
 from lib.corpus_checks import check_corpus, list_corpus_files
 from lib.dataset_checks import check_datasets, list_dataset_files
 from lib.dataset_registry import read_registry
+from lib.downstream_checks import check_downstream, list_pair_files
 from lib.model_checks import check_models, list_model_files
 from lib.simulation_checks import check_simulation
 
@@ -42,7 +43,7 @@ def list_brought_files(config: dict, root: str | Path) -> dict[str, str]:
     """Files that a user must bring: path to what it is, and where it comes from."""
     files = list_corpus_files(config["corpus"]) if "corpus" in config else {}
     datasets = list_dataset_files(config.get("datasets", []), read_registry(root))
-    return files | list_model_files(config) | datasets
+    return files | list_model_files(config) | datasets | list_pair_files(config)
 
 
 def explain_missing(files: dict[str, str]) -> str:
@@ -141,6 +142,7 @@ def _cross_check(config: dict, root: Path) -> list[str]:
         problems += check_corpus(config) + _check_batches(config) + _check_parts(config)
     if "datasets" in config:
         problems += check_datasets(config, read_registry(root)) + _check_precision(config)
+        problems += check_downstream(config)
     if "misalignment" in config:
         problems += [
             *_check_misalignment(config),
@@ -201,7 +203,8 @@ def _check_ranges(config: dict) -> list[str]:
 
 def _check_validation(config: dict) -> list[str]:
     """The best epoch needs held-out pairs, or a dataset that is not the only one."""
-    name, names = config["finetune"].get("validation"), [d["name"] for d in config["datasets"]]
+    name = config["finetune"].get("validation")
+    names = [d["name"] for d in config["datasets"] if "train_of" not in d]
     if name is None:
         return []
     if name not in names:

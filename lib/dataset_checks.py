@@ -69,6 +69,11 @@ def _check_kind(dataset: dict, registry: dict[str, dict]) -> list[str]:
                 f"download of dataset {name!r} is True; allowed: False. {entry['class']} cannot be "
                 f"downloaded by the study: bring it from {entry['home']}."
             ]
+        if "train_of" in dataset and "train" not in entry:
+            return [
+                f"train_of of dataset {name!r} is given; allowed: where {REGISTRY} has a split of "
+                f"training images, which {dataset['dataset']!r} has not."
+            ]
     if dataset["kind"] == "webdataset":
         return check_shards(dataset["shards"], f"shards of dataset {name!r}")
     return []

@@ -40,6 +40,12 @@ def read_registry(root: str | Path) -> dict[str, dict]:
     return registry
 
 
+def choose_split(entry: dict, training: bool) -> dict:
+    """An entry as it is for the test images, or with what `train` says for the training images."""
+    test = {key: value for key, value in entry.items() if key != "train"}
+    return test | entry["train"] if training else test
+
+
 def list_files(entry: dict, root: str | Path) -> list[Path]:
     """What must lie under `root`: of alternatives the first that is there, or the first."""
     files = []

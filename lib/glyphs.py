@@ -146,11 +146,15 @@ TASKS = {
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """A downstream test set: which of `TASKS`, how many images, from which seed."""
+    """A downstream test set: which of `TASKS`, how many images, from which seed.
+
+    With `training` it is the training set of a probe, drawn with the training scans of digits.
+    """
 
     task: str
     images: int
     seed: int
+    training: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -167,8 +171,8 @@ def draw_scene(seed: int, role: str, index: int, **fixed: str) -> Scene:
 
     Args:
         seed: of the corpus.
-        role: "train", "validation" or a task's name; roles have independent scenes. Tasks use the
-            test scans, the two splits of the corpus the training scans.
+        role: "train", "validation", a task's name, or "training" and that name; roles have
+            independent scenes. Tasks use the test scans, all others the training scans.
         index: number of the scene.
         fixed: attributes that are given rather than drawn (`colour`, `glyph`, `background`).
     """
@@ -272,7 +276,7 @@ def draw_corpus(
 def draw_dataset(
     settings: DatasetSettings, shard: str | Path, classes: str | Path, templates: str | Path
 ) -> None:
-    """Draw a downstream test set: its shard (`key.png`, `key.cls`), class names and templates."""
+    """Draw a downstream dataset: its shard (`key.png`, `key.cls`), class names and templates."""
     task = TASKS[settings.task]
     write_shard(shard, _draw_images(settings))
     for path, lines in ((classes, task.classes), (templates, [task.template])):
@@ -294,14 +298,15 @@ def load_scans() -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_images(settings: DatasetSettings) -> Iterator[Sample]:
     """Draw labelled images; labels go round, so a class has images / classes, to within one."""
-    role = settings.task
-    classes, _, fixed = TASKS[role]
+    classes, _, fixed = TASKS[settings.task]
+    # a role that is no task has the training scans
+    role = f"training {settings.task}" if settings.training else settings.task
     for index in range(settings.images):
         label = index % len(classes)
         scene = draw_scene(settings.seed, role, index, **fixed(classes[label]))
         pixels = render(scene, _get_generator(settings.seed, f"paint {role}", index))
         parts = {"png": encode_png(pixels), "cls": str(label).encode()}
-        yield Sample(f"{role}-{index:07d}", parts)
+        yield Sample(f"{settings.task}-{index:07d}", parts)
 
 
 def _draw_pairs(

@@ -95,12 +95,94 @@ def test_studies_of_the_project_are_valid(root, name):
         (["remedy", "neighbours"], 1200, r"neighbours is 1200; .* fewer than the 1200 clean pairs"),
         (["remedy", "drop"], [1.0], r"remedy\.drop\[0\] is 1\.0; allowed"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
+        (
+            ["downstream", "neighbours"],
+            1001,
+            r"neighbours is 1001; allowed: at most the 1000 images",
+        ),
+        (
+            ["downstream", "probe", "lr"],
+            0,
+            r"downstream\.probe\.lr is 0; allowed: a number above 0",
+        ),
+        (["downstream", "pairs", "seed"], 0, r"pairs\.seed is 0; allowed: any but corpus\.seed"),
+        (
+            ["downstream", "pairs", "name"],
+            "shapes",
+            r"name is 'shapes'; allowed: .* but a dataset's",
+        ),
+        (["downstream", "pairs", "kind"], "urls", r"kind is 'urls'; allowed: one of 'glyphs'"),
+        (
+            ["datasets", 6, "train_of"],
+            "birds",
+            r"is 'birds'; allowed: a dataset that is tested \(dig",
+        ),
+        (
+            ["datasets", 6, "train_of"],
+            "glyphs_train",
+            r"is 'glyphs_train'; allowed: a dataset that",
+        ),
+        (["datasets", 6, "task"], "shapes", r"'glyphs_train' is 'shapes'; allowed: 'glyphs'"),
+        (
+            ["datasets", 2, "train_of"],
+            "digits",
+            r"train_of .* is 'glyphs'; allowed: a dataset that",
+        ),
+        (["finetune", "validation"], "glyphs", r"train_of .* is 'glyphs'; allowed: a dataset that"),
+        (["finetune", "validation"], "glyphs_train", r"validation is 'glyphs_train'; allowed: one"),
     ],
 )
 def test_bad_values_are_explained(config, root, path, value, message):
     with pytest.raises(ValueError, match=message) as error:
         check(change(config, path, value), root)
     assert "\n" not in str(error.value)
+
+
+def test_training_images_belong_to_the_section_that_learns_from_them(config, root):
+    section = config.pop("downstream")
+    with pytest.raises(ValueError, match=r"'glyphs_train' has train_of; .* downstream only"):
+        check(config, root)
+    config["datasets"].pop()
+    check(config, root)
+    del section["pairs"]
+    with pytest.raises(ValueError, match="downstream has nothing to look at"):
+        check(config | {"downstream": section}, root)
+
+
+def test_a_dataset_has_its_training_images_once(config, root):
+    config["datasets"].append(config["datasets"][6] | {"name": "more", "seed": 3})
+    with pytest.raises(ValueError, match=r"2 entries with train_of 'glyphs'; allowed: one"):
+        check(config, root)
+
+
+def test_training_images_come_from_torchvision_where_it_has_such_a_split(config, root):
+    config["datasets"] = [FROM_TORCHVISION | {"name": "tested"}]
+    config["datasets"].append(FROM_TORCHVISION | {"train_of": "tested"})
+    check(config, root)
+    for dataset in config["datasets"]:
+        dataset["dataset"] = "eurosat"
+    with pytest.raises(ValueError, match=r"a split of training images, which 'eurosat' has not"):
+        check(config, root)
+
+
+def test_held_out_pairs_lie_in_shards_that_are_not_the_corpuss(config, root):
+    pairs = {"name": "coco", "kind": "shards", "shards": ["coco/{0..1}.tar"], "pairs": 50}
+    config["downstream"]["pairs"] = pairs
+    check(config, root)
+    assert list_brought_files(config, root) == dict.fromkeys(
+        ("coco/0.tar", "coco/1.tar"), "shards of pairs 'coco'"
+    )
+    config["corpus"] = {
+        "name": "glyphs",
+        "kind": "shards",
+        "shards": ["coco/{1..9}.tar"],
+        "pairs": 12000,
+        "validation_pairs": 100,
+        "min_success": 0.5,
+    }
+    config["models"] = config["models"][:1]
+    with pytest.raises(ValueError, match=r"shards has coco/1\.tar; allowed: .* not the corpus's"):
+        check(config, root)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "auto"])

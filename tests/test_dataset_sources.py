@@ -17,7 +17,7 @@ import torchvision.datasets
 from PIL import Image
 
 from lib.corpus import iterate_samples
-from lib.dataset_registry import REGISTRY, list_files, read_registry
+from lib.dataset_registry import REGISTRY, choose_split, list_files, read_registry
 from lib.dataset_sources import open_folder, open_torchvision, write_source
 from lib.datasets import iterate_rows, read_labels, read_prompts, write_prompts
 from lib.image_folder import fingerprint
@@ -264,6 +264,17 @@ def test_a_download_that_fails_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr("torchvision.datasets.dtd.download_and_extract_archive", fail)
     with pytest.raises(ValueError, match=r"dtd cannot be read from .*: no route to host; expected"):
         open_torchvision(REGISTERED["dtd"], tmp_path, download=True)
+
+
+def test_training_images_are_another_split_of_the_same_dataset(tmp_path, monkeypatch):
+    entry = choose_split(REGISTERED["dtd"], training=True)
+    assert entry["arguments"] == {"split": "train", "partition": 1}
+    assert "train" not in choose_split(REGISTERED["dtd"], training=False)
+    classes, _, labels = make_dtd(tmp_path)
+    folder = tmp_path / "dtd/dtd/labels"
+    (folder / "test1.txt").rename(folder / "train1.txt")
+    entry |= {"images": len(labels), "classes": len(classes)}
+    assert open_torchvision(entry, tmp_path, download=False).classes == classes
 
 
 @pytest.mark.parametrize("name", REGISTERED)

@@ -46,6 +46,16 @@ def test_pretrained_model_and_control_stand_beside_every_cs(tables):
         assert counts.to_dict() == {"pretrained": 1, "none": 3, "similar": 12, "random": 12}
 
 
+def test_every_head_is_looked_at_in_every_way(tables):
+    table = tables["downstream"]
+    counts = table.groupby(["model", "method", "metric"]).size()
+    assert len(counts) == 2 * (3 * 2 + 2 * 3)
+    assert set(counts) == {1 + 3 * (1 + 2 * 4)}
+    assert table["value"].between(0, 1).all()
+    pretrained = table[(table["strategy"] == "pretrained") & (table["model"] == "laclip")]
+    assert (pretrained["value"] > 3 * pretrained["chance"]).all()
+
+
 def test_every_verdict_follows_from_its_interval_and_its_corrected_p(tables):
     claims = tables["claims"]
     assert set(claims["experiment"]) == {1, 2, 3}

@@ -19,6 +19,7 @@ from lib.figure_accuracy import draw_accuracy
 from lib.figure_claims import VERDICT_STYLES, draw_claims, name_claim
 from lib.figure_comparison import draw_comparison
 from lib.figure_detection import draw_detection
+from lib.figure_downstream import METHODS, RETRIEVALS, draw_downstream
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
@@ -107,6 +108,17 @@ class Study:
     def downstream(self):
         table, values = self.curves("dataset", self.datasets)
         return table.assign(accuracy=values, silhouette=values - 0.3, n_classes=10)
+
+    def probes(self):
+        """One dataset has training images."""
+        kinds = ((d, m, "mean_per_class_recall") for d in self.datasets[:1] for m in METHODS)
+        kinds = [
+            *kinds,
+            *itertools.product(["held_out"], RETRIEVALS, ("recall@1", "recall@5", "recall@10")),
+        ]
+        table, values = self.curves("kind", kinds)
+        table[["dataset", "method", "metric"]] = table.pop("kind").to_list()
+        return draw_downstream(table.assign(value=values, chance=0.1))
 
     def accuracy(self):
         return draw_accuracy(self.downstream())
@@ -240,6 +252,7 @@ NAMES = (
     "gallery",
     "histograms",
     "layers",
+    "probes",
     "projection_histograms",
     "projection_means",
     "pruning",
@@ -335,6 +348,7 @@ def test_names_and_captions_are_shown_literally(name):
         "embeddings": [*ODD.models, *ODD.datasets],
         "pruning": ODD.models,
         "remedies": ["$h"],
+        "probes": [*ODD.models, ODD.datasets[0], "$h"],
         "training": ["$h"],
         "layers": ODD.models,
         "projection_means": ODD.models,

@@ -506,3 +506,56 @@ def test_curves_for_tensorboard_are_written_on_request(study):
         assert found[row.epoch, tag] == pytest.approx(row.avg_abs_cos_sim)
     assert len(losses) == 2 and len(rows) == 2 * 3
     assert len(list((study / "results/tiny/tensorboard").rglob("*tfevents*"))) == 2 + 2 * 5 * 2
+
+
+# --- What the tiny study leaves out ---------------------------------------------------------------
+
+DOWNSTREAM = """
+  - {name: shapes_train, kind: glyphs, task: shapes, images: 40, seed: 2, train_of: shapes}
+
+downstream:
+  neighbours: 5
+  probe: {epochs: 2, batch_size: 16, lr: 0.1, weight_decay: 0, seed: 0}
+  pairs: {name: held_out, kind: glyphs, seed: 1, pairs: 30, noise: {missing: 0, wrong: 0}}
+
+misalignment:"""
+
+
+def test_more_ways_of_looking_downstream_run_their_own_jobs_alone(study, change):
+    change("config/tiny.yaml", "\n\nmisalignment:", DOWNSTREAM)
+    # one model is enough to see the jobs run
+    config = (study / "config/tiny.yaml").read_text()
+    laclip = config[config.index("  - name: laclip") : config.index("datasets:")]
+    change("config/tiny.yaml", laclip, "")
+    done = snakemake(study, "results/tiny/figures/downstream.png")
+    assert count_jobs(done.stdout + done.stderr) == {
+        "draw_dataset": 1,
+        "draw_pairs": 1,
+        "extract_held_out": 1,
+        "measure_downstream": 1,
+        "tabulate_downstream": 1,
+        "plot_downstream": 1,
+    }
+    rows = read_rows(study / "results/tiny/tables/downstream.csv")
+    columns = "model,dataset,strategy,cs,seed,method,metric,value,low,high,chance,n"
+    assert ",".join(rows[0]) == columns
+    heads = 1 + 2 * 5
+    assert Counter((row["dataset"], row["method"]) for row in rows) == {
+        ("shapes", "zero_shot"): heads * 2,
+        ("shapes", "knn"): heads * 2,
+        ("shapes", "linear_probe"): heads * 2,
+        ("held_out", "text_retrieval"): heads * 3,
+        ("held_out", "image_retrieval"): heads * 3,
+    }
+    found = {
+        (row["model"], row["strategy"], row["cs"], row["seed"]): row["value"]
+        for row in rows
+        if (row["method"], row["metric"]) == ("zero_shot", "accuracy")
+    }
+    accuracies = read_rows(study / "results/tiny/tables/misalignment_accuracy.csv")
+    assert found == {
+        (row["model"], row["strategy"], row["cs"], row["seed"]): row["accuracy"]
+        for row in accuracies
+        if (row["model"], row["dataset"]) == ("clip", "shapes")
+    }
+    assert (study / "results/tiny/figures/downstream.pdf").read_bytes().startswith(b"%PDF")

@@ -22,7 +22,7 @@ from lib.config import (
 )
 from lib.corpus_checks import expand_shards
 from lib.dataset_checks import list_dataset_files
-from lib.dataset_registry import read_registry
+from lib.dataset_registry import choose_split, read_registry
 from lib.image_folder import fingerprint
 from lib.model_checks import list_fetched_checkpoints, list_replicates, locate_checkpoint
 from lib.provenance import code_hash
@@ -49,7 +49,12 @@ RUNS = MODELS | {run: entry for runs in REPLICATES.values() for run, entry in ru
 DATASETS = {dataset["name"]: dataset for dataset in config.get("datasets", [])}
 # The dataset on which the best epoch is chosen is never a test of it.
 VALIDATION = config.get("finetune", {}).get("validation")
-TESTED = [name for name in DATASETS if name != VALIDATION]
+TESTED = [
+    name for name, dataset in DATASETS.items() if name != VALIDATION and "train_of" not in dataset
+]
+# Nor are the images that probes are trained on: which they are, by the dataset that is tested.
+TRAINED = {d["train_of"]: name for name, d in DATASETS.items() if "train_of" in d}
+PAIRS = config.get("downstream", {}).get("pairs", {})  # held out, for retrieval
 # What each model is held against: the one it names, or the first.
 FIRST_MODEL = next(iter(MODELS), None)
 BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}
@@ -78,6 +83,7 @@ TABLES = {
         "detection",
     ],
     "remedy": ["remedies", "remedies_accuracy"],
+    "downstream": ["downstream"],
 }
 
 

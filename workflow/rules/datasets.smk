@@ -20,9 +20,10 @@ rule draw_dataset:
         task=lambda wildcards: DATASETS[wildcards.dataset]["task"],
         images=lambda wildcards: DATASETS[wildcards.dataset]["images"],
         seed=lambda wildcards: DATASETS[wildcards.dataset]["seed"],
+        training=lambda wildcards: "train_of" in DATASETS[wildcards.dataset],
         code=get_code_hash("draw_dataset.py"),
     message:
-        "Draw the test images of {wildcards.dataset}"
+        "Draw the images of {wildcards.dataset}"
     script:
         "../scripts/draw_dataset.py"
 
@@ -53,7 +54,7 @@ rule prepare_dataset:
         images=get_folder_fingerprint,
         code=get_code_hash("prepare_dataset.py"),
     message:
-        "Prepare the test images of {wildcards.dataset}"
+        "Prepare the images of {wildcards.dataset}"
     script:
         "../scripts/prepare_dataset.py"
 

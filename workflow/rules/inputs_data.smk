@@ -109,11 +109,26 @@ def get_dataset_files(wildcards):
 
 
 def get_archives(wildcards):
+    return list_archives(wildcards.dataset)
+
+
+def list_archives(name):
     """The shards of a dataset's images: those of the user, or the one that is made here."""
-    dataset = DATASETS[wildcards.dataset]
-    if dataset["kind"] == "webdataset":
-        return expand_shards(dataset["shards"])
-    return [DATA / f"datasets/{wildcards.dataset}/test.tar"]
+    if DATASETS[name]["kind"] == "webdataset":
+        return expand_shards(DATASETS[name]["shards"])
+    return [DATA / f"datasets/{name}/test.tar"]
+
+
+def get_class_names(datasets):
+    """The files of class names of some datasets."""
+    return [DATA / f"datasets/{dataset}/classnames.txt" for dataset in datasets]
+
+
+def get_pair_shards():
+    """The shards of the held-out pairs: those of the user, or the one that is drawn here."""
+    if PAIRS.get("kind") == "shards":
+        return expand_shards(PAIRS["shards"])
+    return [DATA / f"pairs/{PAIRS['name']}.tar"] if PAIRS else []
 
 
 def get_archives_by_dataset():
@@ -125,7 +140,10 @@ def get_archives_by_dataset():
 
 def get_registry_entry(wildcards):
     """What the registry says of a dataset that torchvision reads."""
-    return get_sorted(REGISTRY.get(DATASETS[wildcards.dataset].get("dataset")))
+    dataset = DATASETS[wildcards.dataset]
+    if dataset["kind"] != "torchvision":
+        return None
+    return get_sorted(choose_split(REGISTRY[dataset["dataset"]], "train_of" in dataset))
 
 
 def get_folder_fingerprint(wildcards):

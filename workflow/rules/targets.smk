@@ -32,6 +32,8 @@ def get_figures():
         figures += ["detection"]
     if REMEDIED:
         figures += [f"remedies_{model}" for model in MODELS]
+    if "downstream" in config and CONDITIONS:
+        figures += ["downstream"]
     return [RESULTS / f"figures/{figure}.{form}" for figure in figures for form in ("png", "pdf")]
 
 

@@ -1,0 +1,60 @@
+"""What is looked at downstream beside the test sets: training images of probes, held-out pairs.
+
+Of one model it is one safetensors file of features before the projection: "train/{dataset}/images"
+and "train/{dataset}/labels" of the images that probes for a dataset are trained on, and
+"pairs/images" and "pairs/texts".
+"""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from lib.corpus import select_samples
+from lib.datasets import read_lines
+from lib.files import atomic_path
+
+
+def select_held_out(shards: Sequence[str | Path], count: int) -> tuple[list[str], list[str]]:
+    """Keys and captions of the first `count` pairs of shards, without those that repeat a caption.
+
+    Of two images with one caption neither could be told to be the right one.
+
+    Raises:
+        ValueError: a sample has no caption, or there are too few pairs.
+    """
+    keys: dict[str, str] = {}
+    found = 0
+    for shard, sample in itertools.islice(select_samples(shards), count):
+        if "txt" not in sample.parts:
+            raise ValueError(f"{shard}: sample {sample.key} has no caption (.txt)")
+        keys.setdefault(sample.parts["txt"].decode(errors="replace").strip(), sample.key)
+        found += 1
+    if found < count:
+        raise ValueError(f"{', '.join(map(str, shards))} hold {found} pairs, expected {count}")
+    return list(keys.values()), list(keys)
+
+
+def check_same_classes(train: str | Path, test: str | Path) -> None:
+    """Raise ValueError unless two files name the same classes in the same order."""
+    found, expected = read_lines(train), read_lines(test)
+    if found != expected:
+        raise ValueError(
+            f"{train} names {len(found)} classes, {test} names {len(expected)}: expected the same "
+            "in the same order, or labels would mean something else"
+        )
+
+
+def write_held_out(path: str | Path, tensors: dict[str, np.ndarray], origin: dict) -> None:
+    """Write features by name, with what made them (`provenance.describe_origin`)."""
+    with atomic_path(path) as temporary:
+        save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, temporary, origin)
+
+
+def read_held_out(path: str | Path) -> dict[str, np.ndarray]:
+    """Read what `write_held_out` wrote."""
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)

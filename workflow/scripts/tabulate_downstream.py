@@ -1,0 +1,14 @@
+"""Makes downstream.csv: linear probes, nearest neighbours and retrieval of every head."""
+
+import json
+from pathlib import Path
+
+from lib.progress import start_log
+from lib.tables import write_table
+
+start_log(snakemake.log[0])
+scores = zip(snakemake.params.models, snakemake.input.scores, strict=True)
+rows = [
+    {"model": model} | row for model, path in scores for row in json.loads(Path(path).read_text())
+]
+write_table(snakemake.output.table, rows)
