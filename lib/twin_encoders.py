@@ -99,9 +99,12 @@ def train_encoders(settings: TrainingSettings, pairs: Pairs, seeds: list[int]) -
 def encode(inputs: torch.Tensor, weights: torch.Tensor, threshold: float) -> torch.Tensor:
     """Embeddings (runs, n, neurons) of inputs (runs, n, dimension)."""
     activations = inputs @ weights
-    # relu(u - b) - relu(-u - b) in one pass: u without what lies within b of 0
     bias = threshold * weights.norm(dim=1, keepdim=True)
-    return activations - torch.maximum(torch.minimum(activations, bias), -bias)
+    # relu(u - b) - relu(-u - b), by the sign of what lies farther than b from 0: autograd takes
+    # half of the time that it needs for two maxima
+    with torch.no_grad():
+        signs = torch.sign(activations) * (activations.abs() > bias)
+    return activations * signs.abs() - signs * bias
 
 
 def infonce(images: torch.Tensor, texts: torch.Tensor, temperature: float) -> torch.Tensor:
