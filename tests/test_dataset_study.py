@@ -120,5 +120,5 @@ def test_one_more_image_prepares_its_dataset_anew(folder):
     assert "Nothing to be done" in snakemake(folder, "-n", *targets, config=CONFIG).stdout
     Image.fromarray(draw(99)).save(folder / f"mine/shapes/{CLASSES[0]}/99.png")
     output = snakemake(folder, "-n", *targets, config=CONFIG).stdout
-    assert "Prepare the test images of in_folder" in output
+    assert "Prepare the images of in_folder" in output
     assert "features of in_shards" not in output
