@@ -11,6 +11,7 @@ than n - 1 classes are an error. (scikit-learn gives a zero vector the distance 
 where it works in more than one chunk; here that distance is always 0, as it is there in one.)
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -113,9 +114,11 @@ def _norms_and_class_sums(rows: np.ndarray, groups: Groups) -> tuple[np.ndarray,
     for block in _blocks(len(rows)):
         vectors, codes = rows[block].astype(np.float64), groups.codes[block]
         norms[block] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-        members = np.arange(codes[0], codes[-1] + 1)  # rows are sorted: few classes a block
-        weights = (codes == members[:, None]) / np.where(norms[block] == 0, 1, norms[block])
-        sums[members] += weights @ vectors
+        weights = 1 / np.where(norms[block] == 0, 1, norms[block])
+        bounds = [*np.flatnonzero(np.diff(codes, prepend=-1)), len(codes)]
+        for start, stop in itertools.pairwise(bounds):  # rows are sorted: a class is a slice
+            # not by the BLAS, whose threads take longer to meet than this takes
+            sums[codes[start]] += np.einsum("i,ij->j", weights[start:stop], vectors[start:stop])
     if not np.isfinite(norms).all():
         raise ValueError("embeddings hold values that are not finite, or too large to square")
     return norms, sums
