@@ -12,11 +12,15 @@ TARGETS = {10: 200, 100: 60}  # how many times faster, by the number of classes
 
 LIMIT = """\
 Ours is exact in float64 (scikit-learn's is in float32 here), and the limit is arithmetic: with
-100 classes two thirds of the time is one product of (n, dim) and (dim, classes) at the speed of
-the BLAS. Tried and left: blocks of other sizes, and one buffer for all of them (no difference).
-Not done: float32 for that product (it takes 13 instead of 22 ms on one thread, but distances near
-zero would be wrong); sharing the blocks among threads (not tried: jobs that evaluate have one
-thread, and run side by side)."""
+100 classes half of the time is one product of (n, dim) and (dim, classes) at the speed of the BLAS;
+with 10 it is a fifth, and the rest goes to passes over the embeddings: sorting them by class,
+lengths and class sums, each bound by memory. Tried and kept: class sums without the BLAS (its
+threads wait for one another longer than such sums take: 100 classes took 47 instead of 26 ms).
+Tried and left: blocks of other sizes, one buffer for all of them (no difference), sums by
+`np.add.reduceat` (21 instead of 5 ms), the blocks shared by two threads with one thread of the BLAS
+each (12 instead of 16 ms with 10 classes, 22 instead of 25 with 100: still not 200 times, and jobs
+that evaluate have one thread). Not done: float32 for the product (13 instead of 22 ms on one
+thread, but distances near zero would be wrong)."""
 
 
 def draw_embeddings(count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:

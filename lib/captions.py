@@ -115,15 +115,13 @@ def token_words(text: str) -> str:
     Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions
     have equal token ids if and only if this is equal, as long as they fit into the context length.
     """
-    is_plain = text.isascii() and text.isprintable() and "&" not in text
-    if not is_plain:
+    if text.isascii() and text.isprintable() and "&" not in text:
         # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
-        import ftfy
+        return " ".join(_ASCII_TOKEN.findall(text.lower()))
+    import ftfy
 
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    cleaned = " ".join(text.split()).lower()
-    pattern = _ASCII_TOKEN if is_plain else _token_pattern()
-    return " ".join(pattern.findall(cleaned))
+    text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    return " ".join(_token_pattern().findall(" ".join(text.split()).lower()))
 
 
 def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
