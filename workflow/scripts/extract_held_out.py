@@ -32,11 +32,12 @@ for (dataset, archives), (train, test) in zip(params.archives.items(), names, st
     check_same_classes(train, test)
     labels = read_labels(archives, len(read_lines(train)))
     rows = choose_rows(labels, params.max_samples)
-    tensors[f"train/{dataset}/images"] = extract(iterate_rows(archives, rows))
+    tensors[f"train/{dataset}/images"] = extract(iterate_rows(archives, rows), total=len(rows))
     tensors[f"train/{dataset}/labels"] = labels[rows]
 if source.pairs:
     keys, captions = select_held_out(source.pairs, params.pairs)
-    tensors["pairs/images"] = extract(image for _, image in iterate_images(source.pairs, keys))
+    images = (image for _, image in iterate_images(source.pairs, keys))
+    tensors["pairs/images"] = extract(images, total=len(keys))
     tokenize = get_tokenizer(architecture)
     tensors["pairs/texts"] = extract_texts(towers, tokenize, captions, params.batch_size, device)
 checkpoint = read_checkpoint_hash(source.weights)
