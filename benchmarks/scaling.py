@@ -98,7 +98,7 @@ def write_page(links: Path) -> str:
         jobs=tabulate_jobs(plans[SIZES["3.3 million"]].jobs),
         product_1m=f"{growth['TF-IDF product'].at(10**6) / 60:.0f}",
         product_12m=f"{growth['TF-IDF product'].at(12 * 10**6) / 3600:.0f}",
-        product_400m=f"{growth['TF-IDF product'].at(4 * 10**8) / 3600 / 8760:.0f}",
+        product_400m=format_hours(growth["TF-IDF product"].at(4 * 10**8)),
         image_gflop=f"{single['image FLOP'] / 1e9:.1f}",
         text_gflop=f"{single['text FLOP'] / 1e9:.1f}",
         images_per_second=f"{1 / single['image seconds']:.1f}",
