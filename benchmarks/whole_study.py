@@ -45,14 +45,13 @@ def prepare_pass(model: str, images: int, texts: int, batch: int) -> Callable[[]
     return run
 
 
-def write_study(folder: Path, model: str, pairs: int, images: int) -> dict:
-    """A study's files and its configuration: a model with random weights, shards, two datasets."""
+def write_files(folder: Path, model: str, pairs: int, images: int) -> None:
+    """A study's files: a model with random weights, shards, two datasets."""
     from benchmarks.settings import draw_jpegs
     from lib.corpus import Sample, encode_json, write_shard
     from lib.models import build_model, save_model
 
     save_model(folder / "model.safetensors", build_model(get_architecture(model), seed=0), {})
-    held_out = pairs // 20
     captions, files = draw_captions(pairs), draw_jpegs(pairs, SIDE)
     each = -(-pairs // SHARDS)
     for shard in range(SHARDS):
@@ -71,6 +70,11 @@ def write_study(folder: Path, model: str, pairs: int, images: int) -> dict:
     (folder / "names.txt").write_text("\n".join(CLASSES))
     for name in DATASETS:
         write_images(folder / f"{name}.tar", images, SIDE)
+
+
+def make_config(model: str, pairs: int) -> dict:
+    """The configuration of a study of what `write_files` writes."""
+    held_out = pairs // 20
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["corpus"] = {
         "name": "pairs",
@@ -106,8 +110,9 @@ def write_study(folder: Path, model: str, pairs: int, images: int) -> dict:
         "sensitivity": [{"name": "short", "lr": 0.001, "epochs": 1}],
     }
     dim = get_architecture(model)["embed_dim"]
-    config["pruning"] = {"keep": [dim // 4, dim // 2, 3 * dim // 4], "draws": 10}
+    config["pruning"] |= {"keep": [dim // 4, dim // 2, 3 * dim // 4], "draws": 10}
     del config["downstream"]  # its pairs are drawn ones, of another size than these images
+    del config["simulation"]  # experiment 0 has pairs and encoders of its own
     return config | {"results": "results", "data": "results/data", "device": "cpu"}
 
 
@@ -143,8 +148,8 @@ def measure_rows(settings: Settings) -> list[Row]:
         return [_make_row(what, images, float("nan"), floor, [])]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = write_study(folder, model, pairs, images)
-        seconds = time_action(lambda: run_study(folder, config))
+        write_files(folder, model, pairs, images)
+        seconds = time_action(lambda: run_study(folder, make_config(model, pairs)))
         with open(folder / "results/tables/resources.csv") as stream:
             rules = [row for row in csv.DictReader(stream) if row["rule"] != "total"]
     return [_make_row(what, images, seconds, floor, rules)]

@@ -13,7 +13,9 @@ from benchmarks.measuring import ROOT, Cost, Side, compare, measure, median_rati
 from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
 from benchmarks.settings import Settings, draw_captions, read_captions
 from benchmarks.suite import MODULES, run_row, write_page
+from benchmarks.whole_study import make_config
 from lib.captions import vectorise
+from lib.config import check_config
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -139,3 +141,7 @@ def test_modules_of_rows_are_those_of_the_folder():
     others |= {"scaling_probes", "overhead", "simulation_regimes", "clip_benchmark_scores"}
     folder = benchmarks.suite.ROOT / "benchmarks"
     assert {path.stem for path in folder.glob("*.py")} - others == set(MODULES)
+
+
+def test_the_configuration_of_the_whole_study_is_valid():
+    check_config(make_config("ViT-B-32", 500), ROOT / "workflow/schemas/config.schema.yaml", ROOT)
