@@ -18,7 +18,13 @@ from lib.adamw import AdamW
 from lib.feature_store import DatasetFeatures
 from lib.heads import Head
 from lib.statistics import Interval, wilson_interval
-from lib.zeroshot import check_labels, class_embeddings, embed, predict
+from lib.zeroshot import (
+    check_labels,
+    class_embeddings,
+    embed,
+    mean_per_class_recall,
+    predict,
+)
 
 RECALLS = (1, 5, 10)  # the k of recall@k
 _BLOCK = 1024  # rows whose cosines to all others are held in float64 at a time
@@ -140,9 +146,7 @@ def score_predictions(
         predictions, labels: (n,) class numbers.
     """
     correct = predictions == labels
-    counts = np.bincount(labels, minlength=n_classes)
-    recalls = np.bincount(labels, weights=correct, minlength=n_classes)[counts > 0]
-    recall = float((recalls / counts[counts > 0]).mean())
+    recall = mean_per_class_recall(correct, labels)
     about = (1 / n_classes, len(labels))
     return [
         Score(method, "accuracy", *_share(correct), *about),

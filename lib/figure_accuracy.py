@@ -1,28 +1,23 @@
 """Accuracy and silhouette of the downstream datasets against Cs."""
 
-import itertools
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.cs_panels import draw_cs_curves, draw_pretrained_levels
 from lib.figures import (
     block_grid,
     chance_handle,
     crossed_handles,
     draw_chance,
-    draw_crossed_curves,
-    draw_pretrained_level,
     model_styles,
     new_figure,
     place_legend,
     pretrained_handle,
-    set_cs_axis,
     strategy_lines,
     styled,
 )
-from lib.frames import cs_curve, list_strategies
+from lib.frames import list_strategies
 
 # scale, label, and the values that are possible: an interval ends where they do
 MEASURES = {
@@ -61,13 +56,5 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, measure: str, styles: dict, lines: dict) -> None:
     scale, _, possible = MEASURES[measure]
-    curves = {}
-    for model, strategy in itertools.product(styles, lines):
-        cs, intervals = cs_curve(rows[rows["model"] == model], strategy, measure)
-        curves[model, strategy] = (cs, scale * np.clip(intervals, *possible))
-    draw_crossed_curves(axes, curves, styles, lines)
-    for model, style in styles.items():
-        chosen = rows[(rows["model"] == model) & (rows["strategy"] == "pretrained")]
-        for value in chosen[measure]:
-            draw_pretrained_level(axes, scale * value, style.colour)
-    set_cs_axis(axes, cs)
+    draw_cs_curves(axes, rows, measure, styles, lines, scale, possible)
+    draw_pretrained_levels(axes, rows, measure, styles, scale)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from lib.cs_panels import draw_cs_curves
 from lib.figures import (
     GREEN,
     MUTED,
@@ -16,16 +17,13 @@ from lib.figures import (
     chance_handle,
     crossed_handles,
     draw_chance,
-    draw_crossed_curves,
     model_styles,
     name_strategy,
     new_figure,
     place_legend,
-    set_cs_axis,
     strategy_lines,
     styled,
 )
-from lib.statistics import mean_interval
 
 ALIGNED, SWAPPED = GREEN, ORANGE
 MERGED = 4  # bins of the scores in one bin of the figure
@@ -87,15 +85,8 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
     styles = model_styles(table["model"])
     lines = strategy_lines(table["strategy"])
     left, right = figure.subplots(1, 2)
-    curves = {}
-    for model, strategy in itertools.product(styles, lines):
-        rows = table[(table["model"] == model) & (table["strategy"] == strategy)]
-        by_cs = rows.groupby("cs")["roc_auc"]
-        intervals = np.array([mean_interval(values.to_numpy()) for _, values in by_cs])
-        curves[model, strategy] = (list(by_cs.groups), intervals)
-    draw_crossed_curves(left, curves, styles, lines)
+    draw_cs_curves(left, table, "roc_auc", styles, lines)
     draw_chance(left, 0.5)
-    set_cs_axis(left, table["cs"])
     left.set_ylim(0.4, 1.02)
     left.set_xlabel("share of captions swapped, nominal Cs")
     left.set_ylabel("ROC AUC")

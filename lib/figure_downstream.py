@@ -1,28 +1,23 @@
 """Linear probe, nearest neighbours and retrieval against Cs."""
 
-import itertools
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.cs_panels import draw_cs_curves, draw_pretrained_levels
 from lib.figures import (
     chance_handle,
     crossed_handles,
     draw_chance,
-    draw_crossed_curves,
-    draw_pretrained_level,
     model_styles,
     new_figure,
     place_legend,
     pretrained_handle,
-    set_cs_axis,
     share_limits,
     strategy_lines,
     styled,
 )
-from lib.frames import cs_curve, list_strategies
+from lib.frames import list_strategies
 
 METHODS = {"zero_shot": "zero-shot", "knn": "nearest neighbours", "linear_probe": "linear probe"}
 RETRIEVALS = {"text_retrieval": "text retrieval", "image_retrieval": "image retrieval"}
@@ -74,13 +69,6 @@ def _list_rows(table: pd.DataFrame) -> list[tuple[str, dict[str, pd.DataFrame]]]
 
 
 def _draw_panel(axes: Axes, scores: pd.DataFrame, styles: dict, lines: dict) -> None:
-    curves = {}
-    for model, strategy in itertools.product(styles, lines):
-        cs, intervals = cs_curve(scores[scores["model"] == model], strategy, "value")
-        curves[model, strategy] = (cs, 100 * np.clip(intervals, 0, 1))
-    draw_crossed_curves(axes, curves, styles, lines)
-    pretrained = scores[scores["strategy"] == "pretrained"]
-    for model, value in zip(pretrained["model"], pretrained["value"], strict=True):
-        draw_pretrained_level(axes, 100 * value, styles[model].colour)
+    draw_cs_curves(axes, scores, "value", styles, lines, 100, (0, 1))
+    draw_pretrained_levels(axes, scores, "value", styles, 100)
     draw_chance(axes, 100 * scores["chance"].iloc[0])
-    set_cs_axis(axes, cs)

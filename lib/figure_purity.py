@@ -3,10 +3,10 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.cs_panels import draw_pretrained_levels
 from lib.figures import (
     baseline_handle,
     draw_interval_line,
-    draw_pretrained_level,
     draw_random_baseline,
     model_styles,
     name_strategy,
@@ -56,9 +56,7 @@ def _draw_panel(axes, rows: pd.DataFrame, strategy: str, styles: dict) -> None:
         cs, intervals = cs_curve(chosen, strategy, "avg_abs_cos_sim")
         shift = 0.008 * (number - (len(styles) - 1) / 2)
         draw_interval_line(axes, cs, intervals, style, shift=shift)
-        pretrained = chosen.loc[chosen["strategy"] == "pretrained", "avg_abs_cos_sim"]
-        for value in pretrained:
-            draw_pretrained_level(axes, value, style.colour)
+    draw_pretrained_levels(axes, rows, "avg_abs_cos_sim", styles)
     for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
         draw_random_baseline(axes, *level)
     set_cs_axis(axes, cs)

@@ -1,29 +1,24 @@
 """Mean |cos| between neurons against Cs, for each recipe of fine-tuning."""
 
-import itertools
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.cs_panels import draw_cs_curves, draw_pretrained_levels
 from lib.figures import (
     baseline_handle,
     block_grid,
     crossed_handles,
-    draw_crossed_curves,
-    draw_pretrained_level,
     draw_random_baseline,
     model_styles,
     new_figure,
     place_legend,
     pretrained_handle,
-    set_cs_axis,
     share_limits,
     strategy_lines,
     styled,
 )
-from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
+from lib.frames import RANDOM_LEVEL, list_strategies
 
 
 @styled
@@ -45,7 +40,8 @@ def draw_sensitivity(table: pd.DataFrame, misalignment: pd.DataFrame) -> Figure:
     for number, (recipe, column) in enumerate(panels.items()):
         rows = table[table["recipe"] == recipe]
         for axes, projection in zip(column, projections, strict=True):
-            _draw_panel(axes, rows[rows["projection"] == projection], styles, lines)
+            shown = rows[rows["projection"] == projection]
+            draw_cs_curves(axes, shown, "avg_abs_cos_sim", styles, lines)
             _draw_levels(axes, misalignment[misalignment["projection"] == projection], styles)
             if number % columns == 0:
                 axes.set_ylabel(f"mean |cos|, {projection}")
@@ -68,20 +64,8 @@ def _name_recipe(recipe: str, rows: pd.DataFrame) -> str:
     return f"lr {first['lr']:g}\n{first['epochs']:g} epochs{suffix}"
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: dict, lines: dict) -> None:
-    curves = {}
-    for model, strategy in itertools.product(styles, lines):
-        chosen = rows[rows["model"] == model]
-        cs, intervals = cs_curve(chosen, strategy, "avg_abs_cos_sim")
-        curves[model, strategy] = (cs, np.array(intervals))
-    draw_crossed_curves(axes, curves, styles, lines)
-    set_cs_axis(axes, cs)
-
-
 def _draw_levels(axes: Axes, rows: pd.DataFrame, styles: dict) -> None:
     """Where the pretrained models and random projections are."""
-    pretrained = rows[rows["strategy"] == "pretrained"]
-    for model, value in zip(pretrained["model"], pretrained["avg_abs_cos_sim"], strict=True):
-        draw_pretrained_level(axes, value, styles[model].colour)
+    draw_pretrained_levels(axes, rows, "avg_abs_cos_sim", styles)
     for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
         draw_random_baseline(axes, *level)

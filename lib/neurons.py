@@ -12,7 +12,7 @@ import numpy as np
 
 from lib.heads import Head
 from lib.pruning import high_purity_order
-from lib.purity import neuron_cosines, neuron_scores, random_band, random_baseline
+from lib.purity import mean_abs_cosines, neuron_scores, random_band, random_baseline
 from lib.zeroshot import embed
 
 _COSINE_DIGITS = 5  # of what is written: more than a reader can use
@@ -43,13 +43,6 @@ def choose_neurons(scores: np.ndarray, limit: int) -> np.ndarray:
     if limit >= len(order):
         return order
     return np.concatenate([order[: limit - limit // 2], order[len(order) - limit // 2 :]])
-
-
-def mean_cosines(projection: np.ndarray) -> np.ndarray:
-    """(dim,) mean |cos| of each neuron to the others of a projection (width, dim)."""
-    magnitudes = np.abs(neuron_cosines(projection))
-    np.fill_diagonal(magnitudes, 0.0)
-    return magnitudes.sum(axis=1) / (len(magnitudes) - 1)
 
 
 def describe_purity(heads: Mapping[str, Mapping[str, Head]], limit: int) -> dict[str, Any]:
@@ -161,7 +154,7 @@ def _average_cosines(heads: Sequence[Head], neurons: np.ndarray) -> dict[str, li
     """Mean |cos| of each neuron, by projection, averaged over heads (seeds)."""
     return {
         name: _round(
-            np.mean([mean_cosines(_projections(head)[name]) for head in heads], axis=0)[neurons]
+            np.mean([mean_abs_cosines(_projections(head)[name]) for head in heads], axis=0)[neurons]
         )
         for name in ("image", "text")
     }

@@ -3,8 +3,13 @@
 Features are float32 in any case, and so are fine-tuning and evaluation, which cost little.
 """
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import nn
+
+from lib.models import load_model, split_head
 
 
 class Bfloat16Towers(nn.Module):
@@ -27,6 +32,18 @@ class Bfloat16Towers(nn.Module):
         """As the towers' own: (n, text width), possibly bfloat16."""
         with torch.autocast(self.device.type, torch.bfloat16):
             return self.towers.encode_text(tokens)
+
+
+def load_towers(
+    weights: str | Path, architecture: dict[str, Any], precision: str, device: torch.device
+) -> nn.Module:
+    """The frozen towers of a model, ready to extract features.
+
+    Raises:
+        ValueError: as `load_model` and `set_precision`.
+    """
+    towers, _ = split_head(load_model(weights, architecture).to(device))
+    return set_precision(towers, precision, device)
 
 
 def set_precision(towers: nn.Module, precision: str, device: torch.device) -> nn.Module:

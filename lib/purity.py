@@ -106,6 +106,16 @@ def measure_head(head: Head) -> list[dict]:
     return [{"projection": name} | measure(weights) for name, weights in projections.items()]
 
 
+def mean_abs_cosines(projection: np.ndarray) -> np.ndarray:
+    """(dim,) mean |cos| of each neuron to the others of a projection (width, dim).
+
+    Raises:
+        ValueError: as `neuron_cosines`.
+    """
+    cosines = neuron_cosines(projection)
+    return _row_sums(cosines) / (len(cosines) - 1)
+
+
 def neuron_scores(head: Head) -> np.ndarray:
     """Sum of |cos| of each neuron to the others, in both projections together; low is pure.
 

@@ -150,18 +150,27 @@ def evaluate_embeddings(
     ranks = _ranks(image_embeddings, labels, classes)
     correct = ranks == 0
     silhouettes = silhouette_samples(image_embeddings, labels)
-    counts = np.bincount(labels, minlength=len(classes))
-    recalls = np.bincount(labels, weights=correct, minlength=len(classes))[counts > 0]
     return {
         "accuracy": float(correct.mean()),
         "acc5": float((ranks < 5).mean()) if len(classes) >= 5 else float("nan"),
-        "mean_per_class_recall": float((recalls / counts[counts > 0]).mean()),
+        "mean_per_class_recall": mean_per_class_recall(correct, labels),
         "silhouette": float(silhouettes.mean()),
         "n_images": len(labels),
         "n_classes": len(classes),
         "correct": correct,
         "silhouettes": silhouettes,
     }
+
+
+def mean_per_class_recall(correct: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the classes that occur of the share of a class's images that are right.
+
+    Args:
+        correct: (n,) bool; labels: (n,) class numbers.
+    """
+    counts = np.bincount(labels)
+    recalls = np.bincount(labels, weights=correct)[counts > 0]
+    return float((recalls / counts[counts > 0]).mean())
 
 
 def check_labels(labels: np.ndarray, n_images: int, n_classes: int) -> np.ndarray:

@@ -11,12 +11,11 @@ from lib.neurons import (
     choose_neurons,
     describe_purity,
     describe_ranked,
-    mean_cosines,
     number_tiles,
     rank_heads,
     rank_images,
 )
-from lib.purity import measure, neuron_scores
+from lib.purity import mean_abs_cosines, measure, neuron_scores
 from lib.thumbnails import COLUMNS, make_sheet, most_tiles
 from lib.zeroshot import embed
 
@@ -38,10 +37,12 @@ def naive_cosines(projection):
     return means
 
 
-def test_mean_cosines_are_those_of_all_pairs():
+def test_mean_abs_cosines_are_those_of_all_pairs():
     projection = make_head(0).image_projection
-    assert mean_cosines(projection) == pytest.approx(naive_cosines(projection))
-    assert mean_cosines(projection).mean() == pytest.approx(measure(projection)["avg_abs_cos_sim"])
+    assert mean_abs_cosines(projection) == pytest.approx(naive_cosines(projection))
+    assert mean_abs_cosines(projection).mean() == pytest.approx(
+        measure(projection)["avg_abs_cos_sim"]
+    )
 
 
 def test_neurons_are_chosen_from_both_ends():

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sys
-from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -43,9 +42,11 @@ CORPUS = config.get("corpus", {}).get("name", "none")
 CORPUS_KIND = config.get("corpus", {}).get("kind", "none")
 # Models that only lend their projections have no towers: nothing else is computed of them.
 MODELS = {model["name"]: model for model in config["models"] if model["kind"] != "projections"}
-# More pretrainings of the same models, by model: experiment 1 alone knows them.
-REPLICATES = {name: list_replicates(model) for name, model in MODELS.items()}
-RUNS = MODELS | {run: entry for runs in REPLICATES.values() for run, entry in runs.items()}
+# More pretrainings of the same models, with their model's name: experiment 1 alone knows them.
+REPLICATES = {
+    run: entry for model in MODELS.values() for run, entry in list_replicates(model).items()
+}
+RUNS = MODELS | REPLICATES
 DATASETS = {dataset["name"]: dataset for dataset in config.get("datasets", [])}
 # The dataset on which the best epoch is chosen is never a test of it.
 VALIDATION = config.get("finetune", {}).get("validation")
@@ -71,8 +72,7 @@ REGISTRY = read_registry(workflow.basedir)
 TABLES = {
     "simulation": ["simulation", "ranking"],
     "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
-    "datasets": ["clip_vs_laclip", "claims"]
-    + (["pretraining_seeds"] if any(REPLICATES.values()) else []),
+    "datasets": ["clip_vs_laclip", "claims"] + (["pretraining_seeds"] if REPLICATES else []),
     "pruning": ["pruning"],
     "misalignment": [
         "captions",

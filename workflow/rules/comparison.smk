@@ -62,10 +62,9 @@ rule tabulate_comparison:
 
 rule tabulate_replicates:
     input:
-        metrics=get_replicates("json"),
-        firsts=expand(
-            RESULTS / "evaluations/{model}/pretrained/{dataset}.json",
-            model=MODELS,
+        metrics=expand(
+            RESULTS / "evaluations/{run}/pretrained/{dataset}.json",
+            run=RUNS,
             dataset=TESTED,
         ),
     output:
@@ -85,12 +84,7 @@ rule tabulate_replicates:
         mem_mb=500,
         runtime=10,
     params:
-        places=get_replicate_places(),
-        firsts=[
-            (name, model.get("seed"), dataset)
-            for name, model in MODELS.items()
-            for dataset in TESTED
-        ],
+        places=get_run_places(RUNS),
         code=get_code_hash("tabulate_replicates.py"),
     message:
         "Tabulate the pretrained models by the seeds of their pretraining"

@@ -45,7 +45,7 @@ rule extract_held_out:
         runtime=get_growing(120),
         gpu=get_gpus,
     params:
-        archives={tested: list(map(str, list_archives(name))) for tested, name in TRAINED.items()},
+        archives={tested: list_archives(name) for tested, name in TRAINED.items()},
         pairs=PAIRS.get("pairs"),
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],

@@ -109,14 +109,15 @@ def get_dataset_files(wildcards):
 
 
 def get_archives(wildcards):
+    """The shards of a dataset's images."""
     return list_archives(wildcards.dataset)
 
 
 def list_archives(name):
-    """The shards of a dataset's images: those of the user, or the one that is made here."""
+    """Shards of images by the dataset's name: those of the user, or the one that is made here."""
     if DATASETS[name]["kind"] == "webdataset":
         return expand_shards(DATASETS[name]["shards"])
-    return [DATA / f"datasets/{name}/test.tar"]
+    return [str(DATA / f"datasets/{name}/test.tar")]
 
 
 def get_class_names(datasets):
@@ -129,13 +130,6 @@ def get_pair_shards():
     if PAIRS.get("kind") == "shards":
         return expand_shards(PAIRS["shards"])
     return [DATA / f"pairs/{PAIRS['name']}.tar"] if PAIRS else []
-
-
-def get_archives_by_dataset():
-    """The same for every test dataset, by name."""
-    return {
-        name: [str(path) for path in get_archives(SimpleNamespace(dataset=name))] for name in TESTED
-    }
 
 
 def get_registry_entry(wildcards):

@@ -13,7 +13,7 @@ rule describe_neurons:
             for dataset in TESTED
             for model in MODELS
         ],
-        archives=[path for paths in get_archives_by_dataset().values() for path in paths],
+        archives=[path for name in TESTED for path in list_archives(name)],
         captions=get_captions() if HELD_OUT else [],
         shards=get_shards() if HELD_OUT else [],
         images=[
@@ -44,7 +44,7 @@ rule describe_neurons:
     params:
         models=list(MODELS),
         heads=HEADS,
-        archives=get_archives_by_dataset(),
+        archives={name: list_archives(name) for name in TESTED},
         limits=[
             *map(PAGE.get, ("neurons", "images", "thumbnail")),
             config["evaluation"]["max_samples"],

@@ -82,7 +82,9 @@ def get_judged(wildcards):
         head=HEADS,
         dataset=TESTED,
     )
-    judged["replicates"] = get_replicates("npz")
+    judged["replicates"] = expand(
+        RESULTS / "evaluations/{run}/pretrained/{dataset}.npz", run=REPLICATES, dataset=TESTED
+    )
     if "pruning" in config:
         judged["orders"] = expand(
             RESULTS / "pruning/{model}/{dataset}.npz", model=MODELS, dataset=TESTED
@@ -90,20 +92,10 @@ def get_judged(wildcards):
     return judged
 
 
-def get_replicates(form):
-    """Evaluations of the further pretrainings of all models."""
+def get_run_places(runs):
+    """Model, pretraining seed and dataset of each evaluation of some runs."""
     return [
-        RESULTS / f"evaluations/{run}/pretrained/{dataset}.{form}"
-        for runs in REPLICATES.values()
-        for run, dataset in itertools.product(runs, TESTED)
-    ]
-
-
-def get_replicate_places():
-    """Model, pretraining seed and dataset of each of them."""
-    return [
-        (model, entry["seed"], dataset)
-        for model, runs in REPLICATES.items()
+        (entry["name"], entry.get("seed"), dataset)
         for entry, dataset in itertools.product(runs.values(), TESTED)
     ]
 

@@ -25,7 +25,7 @@ rule judge_claims:
         models=list(MODELS),
         heads=HEADS,
         datasets=TESTED,
-        replicates=get_replicate_places(),
+        replicates=get_run_places(REPLICATES),
         baselines=BASELINES,
         is_drawn=config.get("corpus", {}).get("kind") == "glyphs",
         code=get_code_hash("judge_claims.py"),

@@ -6,8 +6,8 @@ from lib.corpus import read_shard_keys
 from lib.feature_store import write_origin
 from lib.features import extract_views
 from lib.ledger import count_pairs
-from lib.models import get_transform, load_model, split_head
-from lib.precision import set_precision
+from lib.models import get_transform
+from lib.precision import load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -19,8 +19,7 @@ device = select_device(params.device)
 shards = range(params.first_shard, params.first_shard + len(source.shards))
 keys = read_shard_keys(source.captions, shards)
 architecture = read_architecture(source.architecture)
-towers, _ = split_head(load_model(source.weights, architecture).to(device))
-towers = set_precision(towers, params.precision, device)
+towers = load_towers(source.weights, architecture, params.precision, device)
 extract_views(
     output.images,
     towers,

@@ -5,8 +5,8 @@ from lib.compat import select_device
 from lib.corpus import read_captions
 from lib.feature_store import store, write_array, write_origin
 from lib.features import extract_texts
-from lib.models import get_tokenizer, load_model, split_head
-from lib.precision import set_precision
+from lib.models import get_tokenizer
+from lib.precision import load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -15,8 +15,7 @@ source, output, params = snakemake.input, snakemake.output, snakemake.params
 device = select_device(params.device)
 captions = read_captions(source.captions).captions
 architecture = read_architecture(source.architecture)
-towers, _ = split_head(load_model(source.weights, architecture).to(device))
-towers = set_precision(towers, params.precision, device)
+towers = load_towers(source.weights, architecture, params.precision, device)
 texts = extract_texts(towers, get_tokenizer(architecture), captions, params.batch_size, device)
 write_array(output.texts, store(texts, params.storage))
 checkpoint = read_checkpoint_hash(source.weights)

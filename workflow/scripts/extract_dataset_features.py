@@ -5,8 +5,8 @@ from lib.compat import select_device
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
-from lib.models import get_tokenizer, get_transform, load_model, split_head
-from lib.precision import set_precision
+from lib.models import get_tokenizer, get_transform
+from lib.precision import load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -14,8 +14,7 @@ start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
 architecture = read_architecture(source.architecture)
-towers, _ = split_head(load_model(source.weights, architecture).to(device))
-towers = set_precision(towers, params.precision, device)
+towers = load_towers(source.weights, architecture, params.precision, device)
 prompts = read_prompts(source.names, source.templates)
 labels = read_labels(source.archives, len(prompts.classes))
 rows = choose_rows(labels, params.max_samples)

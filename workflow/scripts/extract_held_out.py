@@ -8,8 +8,8 @@ from lib.corpus import iterate_images
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_lines
 from lib.features import extract_images, extract_texts
 from lib.held_out import check_same_classes, select_held_out, write_held_out
-from lib.models import get_tokenizer, get_transform, load_model, split_head
-from lib.precision import set_precision
+from lib.models import get_tokenizer, get_transform
+from lib.precision import load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -17,8 +17,7 @@ start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
 architecture = read_architecture(source.architecture)
-towers, _ = split_head(load_model(source.weights, architecture).to(device))
-towers = set_precision(towers, params.precision, device)
+towers = load_towers(source.weights, architecture, params.precision, device)
 extract = partial(
     extract_images,
     towers,

@@ -7,11 +7,9 @@ from lib.progress import start_log
 from lib.tables import write_table
 
 start_log(snakemake.log[0])
-source, params = snakemake.input, snakemake.params
 rows = []
-for places, paths in ((params.firsts, source.firsts), (params.places, source.metrics)):
-    for (model, seed, dataset), path in zip(places, paths, strict=True):
-        metrics = json.loads(Path(path).read_text())["pretrained"]
-        chosen = {name: metrics[name] for name in ("accuracy", "silhouette", "n_images")}
-        rows.append({"model": model, "seed": seed, "dataset": dataset} | chosen)
+for place, path in zip(snakemake.params.places, snakemake.input.metrics, strict=True):
+    metrics = json.loads(Path(path).read_text())["pretrained"]
+    chosen = {name: metrics[name] for name in ("accuracy", "silhouette", "n_images")}
+    rows.append(dict(zip(("model", "seed", "dataset"), place, strict=True)) | chosen)
 write_table(snakemake.output.table, rows)
