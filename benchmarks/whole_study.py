@@ -24,7 +24,10 @@ SHOWN = 10  # rules of which the time is told
 
 
 def prepare_pass(model: str, images: int, texts: int, batch: int) -> Callable[[], None]:
-    """Every image and every text through its tower once, on tensors that are ready."""
+    """Every image and every text through its tower once, as open_clip does, on ready tensors.
+
+    Texts are padded to the whole context, which the study's own extraction leaves out.
+    """
     import torch
 
     from lib.models import get_tokenizer
@@ -38,9 +41,9 @@ def prepare_pass(model: str, images: int, texts: int, batch: int) -> Callable[[]
     @torch.inference_mode()
     def run() -> None:
         for first in range(0, images, batch):
-            towers.encode_image(pixels[: images - first])
+            towers.model.encode_image(pixels[: images - first])
         for part in tokens.split(batch):
-            towers.encode_text(part)
+            towers.model.encode_text(part)
 
     return run
 

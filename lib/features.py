@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 Sample = tuple[str, Image.Image]
 
+_TEXTS_AT_ONCE = 10_000  # texts that become token ids together: bounds the ids of 64 bits
+
 
 def extract_views(
     path: str | Path,
@@ -79,15 +81,27 @@ def extract_texts(
     batch_size: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Text features (n, text width) float32; equal texts are encoded once."""
+    """Text features (n, text width) float32; equal texts are encoded once, in order of length.
+
+    Texts of a length make a batch without padding, which `Towers` need not compute.
+
+    Args:
+        tokenize: texts to token ids (n, context length), padded with zeros.
+    """
     distinct, inverse = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
+    tokens = torch.cat(
+        [
+            tokenize(distinct[start : start + _TEXTS_AT_ONCE].tolist()).to(torch.int32)
+            for start in range(0, len(distinct), _TEXTS_AT_ONCE)
+        ]
+    )
+    order = torch.argsort(tokens.count_nonzero(dim=1), stable=True)
     progress = Progress("text features", len(distinct), "texts")
     blocks = []
-    encode = partial(_encode_texts, towers, tokenize, device)
-    for block in encode_batches(encode, distinct.tolist(), batch_size):
+    for block in encode_batches(partial(_encode_texts, towers, device), tokens[order], batch_size):
         blocks.append(block)
         progress.advance(len(block))
-    return np.concatenate(blocks)[inverse]
+    return np.concatenate(blocks)[torch.argsort(order).numpy()[inverse]]
 
 
 def extract_images(
@@ -163,10 +177,7 @@ def _encode_images(
 
 
 def _encode_texts(
-    towers: torch.nn.Module,
-    tokenize: Callable[[list[str]], torch.Tensor],
-    device: torch.device,
-    texts: list[str],
+    towers: torch.nn.Module, device: torch.device, tokens: list[torch.Tensor]
 ) -> np.ndarray:
     with torch.inference_mode():
-        return towers.encode_text(tokenize(texts).to(device)).float().cpu().numpy()
+        return towers.encode_text(torch.stack(tokens).long().to(device)).float().cpu().numpy()

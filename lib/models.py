@@ -33,6 +33,7 @@ from lib.checkpoints import check_weights, load_state_dict
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.layouts import from_open_clip, to_open_clip
+from lib.towers import Towers
 
 Model = open_clip.CLIP | open_clip.CustomTextCLIP
 
@@ -135,7 +136,7 @@ def load_model(path: str | Path, architecture: dict) -> Model:
     return import_model(path, architecture, "open_clip")
 
 
-def split_head(model: Model) -> tuple[Model, Head]:
+def split_head(model: Model) -> tuple[Towers, Head]:
     """Take the projections off a model (it is changed) and return the frozen towers and the head.
 
     The towers' `encode_image` and `encode_text` then end before the projection: (n, image width)
@@ -151,7 +152,7 @@ def split_head(model: Model) -> tuple[Model, Head]:
     is_layer = isinstance(getattr(owner, name), nn.Linear)
     setattr(owner, name, nn.Identity() if is_layer else None)
     setattr(text_owner, text_name, None)
-    return model.eval().requires_grad_(False), head
+    return Towers(model), head
 
 
 def get_tokenizer(architecture: dict) -> Callable[[list[str]], torch.Tensor]:
