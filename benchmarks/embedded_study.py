@@ -1,57 +1,67 @@
-"""What the embedded study spends on starting, beside what it computes; read from a finished run."""
+"""What the embedded study spends on starting, planning and waiting, beside what it computes."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measuring import ROOT, time_action
-from benchmarks.overhead import read_logs
-from benchmarks.settings import Row, Settings, format_table, tell
+from benchmarks.measuring import ROOT, THREADS, time_action
+from benchmarks.overhead import read_logs, run_study, tabulate_rules, tabulate_shares
+from benchmarks.settings import Row, Settings, tell
 
+CONFIG = "config.yaml"
 LOGS = ROOT / "results/logs"
-LIMIT = 0.25  # of the time may go into all that is no work
+RESULTS = Path("results/overhead")  # of the study that is run under the clock, then removed
+OVERHEAD = 0.25  # of the cores' time may be no work
+PLANNING = 3  # seconds
+SHOWN = 8  # rules of which the time is told
 
 
-def measure_rows(settings: Settings, logs: Path = LOGS, config: str = "config.yaml") -> list[Row]:
-    """The time of planning, and the shares of CPU time that the logs of a finished run tell."""
-    planning = float("nan")
-    if not settings.in_process:
-        command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "--configfile", config]
-        planning = time_action(
-            lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-        )
-    measured, notes = (
-        f"planned in {planning:.1f} s",
-        ["No finished run is there: `make run` makes one."],
+def measure_rows(settings: Settings) -> list[Row]:
+    """In full the study is run anew, under the clock; otherwise a finished run's logs are read."""
+    if settings.size == "full":
+        return [_measure_run()]
+    if settings.in_process:
+        return [_make_row("", "not measured: smoke", [])]
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "--configfile", CONFIG]
+    planning = time_action(
+        lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     )
-    holds = f"{tell(planning <= 3)} (planning)"
-    if logs.exists() and not settings.in_process:
-        took = read_logs(logs)
+    measured, notes = f"planned in {planning:.1f} s", ["No finished run: `make run` makes one."]
+    if LOGS.exists():
+        took = read_logs(LOGS)
         start, work = (
             sum(getattr(each, name) for each in took.values()) for name in ("start", "work")
         )
-        share = start / (start + work)
-        measured += f"; {share:.0%} of the CPU time of all jobs to start"
-        holds += f", {tell(share <= LIMIT)} (start-up)"
-        costliest = sorted(took.items(), key=lambda item: -item[1].start)[:8]
-        rows = [
-            [f"`{rule}`", f"{each.jobs}", f"{each.start:.1f}", f"{each.work:.1f}"]
-            for rule, each in costliest
-        ]
-        notes = [
-            f"{sum(each.jobs for each in took.values())} jobs: {work:.0f} s of CPU time after the "
-            f"start, {start:.0f} s to start (Python, Snakemake's preamble, imports). Snakemake's "
-            "own planning, scheduling and report come on top: `python benchmarks/overhead.py` runs "
-            "the study under the clock. The rules that spend most on starting:",
-            format_table(["rule", "jobs", "to start, s", "work, s"], rows),
-        ]
-    return [
-        Row(
-            "the embedded study",
-            "its own sum of useful compute",
-            "start-up, import and scheduling under 25% of the wall time; DAG planned in 3 s",
-            measured,
-            holds,
-            notes,
-        )
+        measured += f"; {start / (start + work):.0%} of the CPU time of all jobs to start"
+        notes = [tabulate_rules(dict(list(took.items())[:SHOWN]))]
+    return [_make_row(measured, f"{tell(planning <= PLANNING)} (planning)", notes)]
+
+
+def _measure_run() -> Row:
+    shutil.rmtree(ROOT / RESULTS, ignore_errors=True)
+    run = run_study(CONFIG, THREADS, RESULTS)
+    shutil.rmtree(ROOT / RESULTS)
+    overhead = 1 - run.total.work / (THREADS * run.whole.wall)
+    measured = f"{overhead:.0%} of the cores' time is no work; planned in {run.planning:.1f} s"
+    notes = [
+        f"{run.total.jobs} jobs in {run.whole.wall:.0f} s on {THREADS} cores. *To start* is "
+        "Python's own start, Snakemake's preamble and imports, up to the first line of a job's "
+        "log; *waiting* is that of cores with nothing to do, and of the disk.",
+        tabulate_shares(run, THREADS),
+        f"The {SHOWN} rules that take most, in seconds of the CPU:",
+        tabulate_rules(dict(list(run.took.items())[:SHOWN])),
     ]
+    holds = tell(overhead <= OVERHEAD and run.planning <= PLANNING)
+    return _make_row(measured, holds, notes)
+
+
+def _make_row(measured: str, holds: str, notes: list[str]) -> Row:
+    return Row(
+        "the embedded study",
+        "its own sum of useful compute",
+        "start-up, import and scheduling under 25% of the wall time; DAG planned in 3 s",
+        measured,
+        holds,
+        notes,
+    )

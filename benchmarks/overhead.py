@@ -62,25 +62,51 @@ class Clocked(NamedTuple):
     cpu: float
 
 
+class Run(NamedTuple):
+    """A study that was run.
+
+    Attributes:
+        took: by rule, from `read_logs`.
+        whole: all of it, with Snakemake.
+        planning: seconds of wall time of a dry run.
+    """
+
+    took: dict[str, Took]
+    whole: Clocked
+    planning: float
+
+    @property
+    def total(self) -> Took:
+        """Of all rules."""
+        return Took(*map(sum, zip(*self.took.values(), strict=True)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--configfile", default="config.yaml", help="the study's configuration")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("results/overhead"))
     given = parser.parse_args()
-    results = ROOT / given.results
-    if results.exists():
-        parser.error(f"{results} exists: expected a folder of results that is new")
-    snakemake = [sys.executable, "-m", "snakemake", "--cores", str(given.cores)]
-    snakemake += ["--configfile", given.configfile, "--config"]
-    snakemake += [f"results={given.results}", f"data={given.results / 'data'}"]
+    if (ROOT / given.results).exists():
+        parser.error(f"{given.results} exists: expected a folder of results that is new")
     machine = describe_machine()
-    planning, whole = clock([*snakemake, "--dry-run", "--quiet"]), clock(snakemake)
-    took = read_logs(results / "logs")
-    about = {"configfile": given.configfile, "machine": machine}
-    page = write_page(took, whole, planning.wall, given.cores, **about)
-    (results / "overhead.md").write_text(page)
+    run = run_study(given.configfile, given.cores, given.results)
+    page = write_page(run, given.cores, configfile=given.configfile, machine=machine)
+    (ROOT / given.results / "overhead.md").write_text(page)
     print(page)
+
+
+def run_study(configfile: str, cores: int, results: Path) -> Run:
+    """Plan a study, and run it, under the clock.
+
+    Args:
+        results: a new folder for its results, relative to the project's.
+    """
+    snakemake = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+    snakemake += ["--configfile", configfile, "--config"]
+    snakemake += [f"results={results}", f"data={results / 'data'}"]
+    planning, whole = clock([*snakemake, "--dry-run", "--quiet"]), clock(snakemake)
+    return Run(read_logs(ROOT / results / "logs"), whole, planning.wall)
 
 
 def clock(command: Sequence[str]) -> Clocked:
@@ -114,37 +140,44 @@ def read_logs(folder: Path) -> dict[str, Took]:
     return dict(sorted(took.items(), key=lambda item: -(item[1].start + item[1].work)))
 
 
-def write_page(
-    took: dict[str, Took], whole: Clocked, planning: float, cores: int, **about: str
-) -> str:
+def write_page(run: Run, cores: int, **about: str) -> str:
     """The page: shares of the time that the cores had, and a row a rule."""
-    jobs, start, work = map(sum, zip(*took.values(), strict=True))
-    available = cores * whole.wall
-    parts = {"work": work, "jobs, to start": start, "Snakemake": whole.cpu - start - work}
-    shares = [
-        [name, f"{seconds:.0f}", f"{seconds / available:.0%}", f"{seconds / whole.cpu:.0%}"]
+    available = cores * run.whole.wall
+    return PAGE.format(
+        today=date.today(),
+        jobs=run.total.jobs,
+        wall=run.whole.wall,
+        cores=cores,
+        available=available,
+        work_share=run.total.work / available,
+        planning=run.planning,
+        shares=tabulate_shares(run, cores),
+        rules=tabulate_rules(run.took),
+        **about,
+    )
+
+
+def tabulate_shares(run: Run, cores: int) -> str:
+    """What the cores did with their time, as a table."""
+    available, total = cores * run.whole.wall, run.total
+    snakemake = run.whole.cpu - total.start - total.work
+    parts = {"work": total.work, "jobs, to start": total.start, "Snakemake": snakemake}
+    rows = [
+        [name, f"{seconds:.0f}", f"{seconds / available:.0%}", f"{seconds / run.whole.cpu:.0%}"]
         for name, seconds in parts.items()
     ]
-    waited = available - whole.cpu
-    shares.append(["waiting", f"{waited:.0f}", f"{waited / available:.0%}", ""])
+    waited = available - run.whole.cpu
+    rows.append(["waiting", f"{waited:.0f}", f"{waited / available:.0%}", ""])
+    return format_table(["what the cores did", "s", "of their time", "of the CPU time"], rows)
+
+
+def tabulate_rules(took: dict[str, Took]) -> str:
+    """Seconds of the CPU by rule, as a table."""
     rows = [
         [f"`{rule}`", f"{each.jobs}", f"{each.start:.1f}", f"{each.work:.1f}"]
         for rule, each in took.items()
     ]
-    return PAGE.format(
-        today=date.today(),
-        jobs=jobs,
-        wall=whole.wall,
-        cores=cores,
-        available=available,
-        work_share=work / available,
-        planning=planning,
-        shares=format_table(
-            ["what the cores did", "s", "of their time", "of the CPU time"], shares
-        ),
-        rules=format_table(["rule", "jobs", "to start", "work"], rows),
-        **about,
-    )
+    return format_table(["rule", "jobs", "to start", "work"], rows)
 
 
 if __name__ == "__main__":

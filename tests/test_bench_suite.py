@@ -9,8 +9,10 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 import benchmarks.suite
+from benchmarks import embedded_study
 from benchmarks.measuring import ROOT, Cost, Side, compare, measure, median_ratio
 from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
+from benchmarks.overhead import Clocked, Run, Took
 from benchmarks.settings import Settings, draw_captions, read_captions
 from benchmarks.suite import MODULES, run_row, write_page
 from benchmarks.whole_study import make_config
@@ -145,3 +147,18 @@ def test_modules_of_rows_are_those_of_the_folder():
 
 def test_the_configuration_of_the_whole_study_is_valid():
     check_config(make_config("ViT-B-32", 500), ROOT / "workflow/schemas/config.schema.yaml", ROOT)
+
+
+def test_the_overhead_of_the_embedded_study_is_all_that_is_no_work(monkeypatch, tmp_path):
+    took = {"train": Took(2, 10.0, 60.0), "plot": Took(3, 5.0, 15.0)}
+
+    def fake(config, cores, results):
+        (tmp_path / results).mkdir(parents=True)
+        return Run(took, Clocked(60.0, 100.0), 2.5)
+
+    monkeypatch.setattr("benchmarks.embedded_study.ROOT", tmp_path)
+    monkeypatch.setattr("benchmarks.embedded_study.run_study", fake)
+    (row,) = embedded_study.measure_rows(Settings("full"))
+    assert row.measured == "38% of the cores' time is no work; planned in 2.5 s"
+    assert row.holds == "**no**"
+    assert not (tmp_path / embedded_study.RESULTS).exists()

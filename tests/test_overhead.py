@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks.overhead import Clocked, Took, clock, read_logs, write_page
+from benchmarks.overhead import Clocked, Run, Took, clock, read_logs, write_page
 
 
 def write_log(path, whole, start, more=""):
@@ -31,7 +31,7 @@ def test_a_log_without_its_last_line_is_an_error(tmp_path):
 def test_shares_are_of_the_time_of_all_cores():
     took = {"train": Took(2, 10.0, 60.0), "plot": Took(3, 5.0, 15.0)}
     about = {"configfile": "config.yaml", "machine": "a machine"}
-    page = write_page(took, Clocked(60.0, 100.0), 2.5, 2, **about)
+    page = write_page(Run(took, Clocked(60.0, 100.0), 2.5), 2, **about)
     assert "5 jobs took 60 s on 2 cores: 120 s of cores, of which\n**62% went into the work" in page
     assert "| work | 75 | 62% | 75% |" in page
     assert "| jobs, to start | 15 | 12% | 15% |" in page
