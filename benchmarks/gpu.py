@@ -28,21 +28,28 @@ def prepare_forward(count: int, batch: int, device: str) -> Callable[[], dict]:
 
 
 def prepare_extraction(count: int, batch: int, device: str) -> Callable[[], dict]:
-    """The study's extraction of JPEG files, with their decoding."""
+    """The study's extraction of JPEG files, which a thread of each core decodes."""
     import io
+    import os
 
     import torch
     from PIL import Image
 
+    from lib.ahead import map_ahead
     from lib.features import extract_images
     from lib.models import get_transform
 
     towers, architecture = _build(device)
     transform, files = get_transform(architecture), draw_jpegs(count, 256)
+    threads = os.cpu_count()
+
+    def decode(content: bytes) -> Image.Image:
+        return Image.open(io.BytesIO(content)).convert("RGB")
 
     def run() -> dict:
-        images = (Image.open(io.BytesIO(content)).convert("RGB") for content in files)
-        extract_images(towers, images, transform, batch, torch.device(device))
+        images = map_ahead(decode, files, threads)
+        some = torch.device(device)
+        extract_images(towers, images, transform, batch, some, len(files), threads)
         return _end(device)
 
     return run

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from lib.ahead import map_ahead
 from lib.corpus import decode_image, iterate_samples
 from lib.files import atomic_path
 
@@ -99,11 +100,15 @@ def choose_rows(labels: np.ndarray, max_samples: int) -> np.ndarray:
     return np.sort(np.argsort(rank, kind="stable")[:max_samples])
 
 
-def iterate_rows(shards: Sequence[str | Path], rows: np.ndarray) -> Iterator[Image.Image]:
-    """Yield the RGB images of some rows, ascending; no other image is decoded."""
-    wanted, row = set(rows.tolist()), 0
-    for shard in shards:
-        for sample in iterate_samples([shard]):
-            if row in wanted:
-                yield decode_image(sample, shard)
-            row += 1
+def iterate_rows(
+    shards: Sequence[str | Path], rows: np.ndarray, threads: int = 0
+) -> Iterator[Image.Image]:
+    """Yield the RGB images of some rows, ascending; no other image is decoded.
+
+    Args:
+        threads: that decode ahead, see `map_ahead`.
+    """
+    wanted = set(rows.tolist())
+    samples = ((sample, shard) for shard in shards for sample in iterate_samples([shard]))
+    chosen = (found for row, found in enumerate(samples) if row in wanted)
+    yield from map_ahead(lambda found: decode_image(*found), chosen, threads)

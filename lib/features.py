@@ -16,6 +16,7 @@ import torch
 from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
+from lib.ahead import map_ahead
 from lib.corpus import iterate_images
 from lib.feature_store import store
 from lib.files import atomic_path
@@ -39,6 +40,8 @@ def extract_views(
     batch_size: int,
     device: torch.device,
     storage: str = "float32",
+    crop: Callable[[Image.Image, int], Image.Image] | None = None,
+    threads: int = 0,
 ) -> None:
     """Write the image features of a part of a corpus, (views, n, image width), as .npy.
 
@@ -47,19 +50,24 @@ def extract_views(
 
     Args:
         shards, keys: of the pairs, as `iterate_images` takes them.
-        transform: may draw a crop from torch's generator, which is seeded for each image by
-            (seed, view, key): a crop depends neither on batches nor on order nor on shards.
         storage: "float32" or "float16", what is written.
+        crop: draws a view of an image from a seed of its own, made of (seed, view, key): a crop
+            depends neither on batches nor on order nor on shards. By default there is none.
+        threads: that decode, and as many that transform, ahead of the towers (see `map_ahead`).
 
     Raises:
         ValueError: a key is not in the shards, or not in their order; or as `store`.
     """
     progress = Progress("image features", views * len(keys), "images")
-    pixels = (
-        _transform(transform, sample, view, seed)
-        for view in range(views)
-        for sample in iterate_images(shards, keys)
+
+    def prepare(found: tuple[int, Sample]) -> torch.Tensor:
+        view, (key, image) = found
+        return transform(crop(image, _crop_seed(seed, view, key)) if crop else image)
+
+    samples = (
+        (view, sample) for view in range(views) for sample in iterate_images(shards, keys, threads)
     )
+    pixels = map_ahead(prepare, samples, threads)
     blocks = encode_batches(partial(_encode_images, towers, device), pixels, batch_size)
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         first = next(blocks, np.empty((0, 0), np.float32))
@@ -111,16 +119,18 @@ def extract_images(
     batch_size: int,
     device: torch.device,
     total: float = math.inf,
+    threads: int = 0,
 ) -> np.ndarray:
     """Image features (n, image width) float32 of images that fit into memory as features.
 
     Args:
         total: number of images, for the progress that is shown.
+        threads: that transform ahead of the towers, see `map_ahead`.
     """
     progress = Progress("image features", total, "images")
     encode = partial(_encode_images, towers, device)
     blocks = []
-    for block in encode_batches(encode, map(transform, images), batch_size):
+    for block in encode_batches(encode, map_ahead(transform, images, threads), batch_size):
         blocks.append(block)
         progress.advance(len(block))
     return np.concatenate(blocks)
@@ -159,13 +169,9 @@ def _encode_if_it_fits(encode: Callable[[list], np.ndarray], batch: list) -> np.
     return None
 
 
-def _transform(
-    transform: Callable[[Image.Image], torch.Tensor], sample: Sample, view: int, seed: int
-) -> torch.Tensor:
-    key, image = sample
+def _crop_seed(seed: int, view: int, key: str) -> int:
     digest = hashlib.sha256(f"{seed} {view} {key}".encode()).digest()
-    torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-    return transform(image)
+    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def _encode_images(

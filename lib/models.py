@@ -5,6 +5,7 @@ with an optional `preprocess_cfg` (`mean`, `std`, `interpolation`, `resize_mode`
 evaluated under another model's preprocessing.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL.Image import Image
 from safetensors.torch import save_file
 from timm.models import register_model
 from timm.models.resnet import ResNet, test_resnet
@@ -26,7 +28,8 @@ from timm.models.vision_transformer import (
     vit_small_patch16_224,
 )
 from torch import nn
-from torchvision.transforms import Compose, InterpolationMode, RandomResizedCrop
+from torchvision.transforms import InterpolationMode, RandomResizedCrop
+from torchvision.transforms.functional import resized_crop
 
 from lib.architectures import explain_refusal
 from lib.checkpoints import check_weights, load_state_dict
@@ -36,6 +39,8 @@ from lib.layouts import from_open_clip, to_open_clip
 from lib.towers import Towers
 
 Model = open_clip.CLIP | open_clip.CustomTextCLIP
+
+_DRAWING = threading.Lock()  # crops are drawn from torch's generator, one for all threads
 
 
 @register_model
@@ -166,20 +171,29 @@ def get_tokenizer(architecture: dict) -> Callable[[list[str]], torch.Tensor]:
     )
 
 
-def get_transform(architecture: dict, crop_scale: tuple[float, float] | None = None) -> Callable:
-    """The model's own preprocessing: an RGB Pillow image to a float tensor (3, size, size).
+def get_transform(architecture: dict) -> Callable[[Image], torch.Tensor]:
+    """The model's own preprocessing: an RGB Pillow image to a float tensor (3, size, size)."""
+    return image_transform_v2(_get_preprocessing(architecture), is_train=False)
 
-    Args:
-        crop_scale: None resizes the shorter side and crops the centre (evaluation); a range draws a
-            crop of that share of the area and resizes it (training).
+
+def get_crop(architecture: dict, scale: tuple[float, float]) -> Callable[[Image, int], Image]:
+    """Training's crop: of a share of an image's area in `scale`, drawn from a seed below 2**63.
+
+    It is resized to the size that the model takes, which `get_transform` then leaves alone. Threads
+    may share it.
     """
     preprocess = _get_preprocessing(architecture)
-    transform = image_transform_v2(preprocess, is_train=False)
-    if crop_scale is None:
-        return transform
-    interpolation = InterpolationMode(preprocess.interpolation)
-    crop = RandomResizedCrop(preprocess.size, scale=crop_scale, interpolation=interpolation)
-    return Compose([crop, *transform.transforms[-3:]])  # after resizing: RGB, to tensor, normalise
+    crop = RandomResizedCrop(
+        preprocess.size, scale, interpolation=InterpolationMode(preprocess.interpolation)
+    )
+
+    def draw(image: Image, seed: int) -> Image:
+        with _DRAWING:
+            torch.manual_seed(seed)
+            box = crop.get_params(image, crop.scale, crop.ratio)
+        return resized_crop(image, *box, crop.size, crop.interpolation)
+
+    return draw
 
 
 def _get_preprocessing(architecture: dict) -> PreprocessCfg:

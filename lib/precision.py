@@ -46,6 +46,11 @@ def load_towers(
     return set_precision(towers, precision, device)
 
 
+def count_decoders(device: torch.device, threads: int) -> int:
+    """Threads that decode ahead: the job's beside a GPU, none where the towers use them all."""
+    return threads if device.type == "cuda" else 0
+
+
 def set_precision(towers: nn.Module, precision: str, device: torch.device) -> nn.Module:
     """Towers that compute in the configuration's `evaluation.precision`.
 

@@ -11,7 +11,15 @@ from lib.corpus import Sample, iterate_samples, write_shard
 from lib.feature_store import gather_rows, open_features, store, write_array
 from lib.features import extract_images, extract_texts, extract_views
 from lib.finetune import select_pairs
-from lib.models import build_model, get_tokenizer, get_transform, load_model, save_model, split_head
+from lib.models import (
+    build_model,
+    get_crop,
+    get_tokenizer,
+    get_transform,
+    load_model,
+    save_model,
+    split_head,
+)
 
 CPU = torch.device("cpu")
 
@@ -69,15 +77,32 @@ def shard(tmp_path, images):
 
 def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, shard, towers, tiny_architecture):
     keys = [f"k{n}" for n in range(7)]
-    transform = get_transform(tiny_architecture, (0.5, 1.0))
+    transform, crop = get_transform(tiny_architecture), get_crop(tiny_architecture, (0.5, 1.0))
     for name, batch_size in (("a", 2), ("b", 5)):
         path = tmp_path / f"{name}.npy"
-        extract_views(path, towers, [shard], keys, transform, 2, 0, batch_size, CPU)
-    extract_views(tmp_path / "some.npy", towers, [shard], keys[1::3], transform, 2, 0, 4, CPU)
+        extract_views(path, towers, [shard], keys, transform, 2, 0, batch_size, CPU, crop=crop)
+    some = tmp_path / "some.npy"
+    extract_views(some, towers, [shard], keys[1::3], transform, 2, 0, 4, CPU, crop=crop)
     one, other = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
     np.testing.assert_allclose(one, other, atol=1e-5)
-    np.testing.assert_allclose(one[:, 1::3], np.load(tmp_path / "some.npy"), atol=1e-5)
+    np.testing.assert_allclose(one[:, 1::3], np.load(some), atol=1e-5)
     assert np.abs(one[0] - one[1]).max() > 1e-3
+
+
+def test_threads_change_nothing(tmp_path, shard, images, towers, tiny_architecture):
+    """Neither crops, which are drawn from one generator, nor the order."""
+    keys = [f"k{n}" for n in range(7)]
+    transform, crop = get_transform(tiny_architecture), get_crop(tiny_architecture, (0.5, 1.0))
+    for threads in (0, 4):
+        path = tmp_path / f"{threads}.npy"
+        extract_views(
+            path, towers, [shard], keys, transform, 5, 0, 3, CPU, crop=crop, threads=threads
+        )
+    np.testing.assert_array_equal(np.load(tmp_path / "0.npy"), np.load(tmp_path / "4.npy"))
+    one, other = (
+        extract_images(towers, images, transform, 3, CPU, threads=threads) for threads in (0, 4)
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 class CrampedTowers:
@@ -133,10 +158,11 @@ def test_chunks_are_the_bytes_that_one_job_writes(tmp_path, shard, towers, tiny_
     parts = [samples[:2], samples[2:4], samples[4:]]
     for path, part in zip(shards, parts, strict=True):
         write_shard(path, part)
-    transform = get_transform(tiny_architecture, (0.5, 1.0))
+    transform, crop = get_transform(tiny_architecture), get_crop(tiny_architecture, (0.5, 1.0))
 
     def extract(name, shards, keys):
-        extract_views(tmp_path / name, towers, shards, keys, transform, 2, 0, 2, CPU)
+        path = tmp_path / name
+        extract_views(path, towers, shards, keys, transform, 2, 0, 2, CPU, crop=crop)
         return np.load(tmp_path / name)
 
     keys = [sample.key for sample in samples]

@@ -27,7 +27,7 @@ from lib.finetune import (
     select_pairs,
 )
 from lib.heads import Head
-from lib.models import build_model, get_tokenizer, get_transform, split_head
+from lib.models import build_model, get_crop, get_tokenizer, get_transform, split_head
 
 COUNT = 48
 RECIPE = Recipe(epochs=9, batch_size=16, lr=1e-3, warmup_epochs=1)
@@ -56,7 +56,8 @@ def encode(pixels):
 def extract(tmp_path, architecture, corpus, views):
     """Cached features, and the crops that the extraction saw, (views, n, 3, size, size)."""
     crops = []
-    transform = get_transform(architecture, (0.5, 1.0) if views > 1 else None)
+    transform = get_transform(architecture)
+    crop = get_crop(architecture, (0.5, 1.0)) if views > 1 else None
 
     def record(image):
         crops.append(transform(image))
@@ -65,7 +66,7 @@ def extract(tmp_path, architecture, corpus, views):
     towers, head = split_head(build_model(architecture, seed=1))
     path = tmp_path / f"images{views}.npy"
     device = torch.device("cpu")
-    extract_views(path, towers, [corpus], KEYS, record, views, 0, 10, device)
+    extract_views(path, towers, [corpus], KEYS, record, views, 0, 10, device, crop=crop)
     texts = extract_texts(towers, get_tokenizer(architecture), CAPTIONS, 10, device)
     pixels = torch.stack(crops).unflatten(0, (views, COUNT))
     return head, np.load(path, mmap_mode="r"), texts, pixels

@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn.functional import normalize
+from torchvision.transforms import Compose, InterpolationMode, RandomResizedCrop
 
 from lib.architectures import read_architecture
 from lib.models import (
     build_model,
+    get_crop,
     get_tokenizer,
     get_transform,
     load_model,
@@ -165,15 +167,30 @@ def test_the_architectures_own_mean_and_std_are_used(tiny):
 
 
 def test_crops_have_the_right_shape_and_differ(tiny):
-    transform = get_transform(tiny, (0.5, 0.6))
-    first, second = (transform(draw_image(60, 50)) for _ in range(2))
+    crop, transform, image = get_crop(tiny, (0.5, 0.6)), get_transform(tiny), draw_image(60, 50)
+    first, again, second = (transform(crop(image, seed)) for seed in (0, 0, 1))
     assert first.shape == second.shape == (3, 32, 32)
+    assert torch.equal(first, again)
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("resize_mode", ["shortest", "squash", "longest"])
+def test_a_crop_is_what_torchvision_draws_from_the_seed(tiny, resize_mode):
+    tiny = tiny | {"preprocess_cfg": {"resize_mode": resize_mode}}
+    transform, image = get_transform(tiny), draw_image(60, 50)
+    resizing = RandomResizedCrop(32, (0.5, 0.9), interpolation=InterpolationMode.BICUBIC)
+    plain = Compose([resizing, *transform.transforms[-3:]])
+    for seed in range(5):
+        torch.manual_seed(seed)
+        expected = plain(image)
+        assert torch.equal(transform(get_crop(tiny, (0.5, 0.9))(image, seed)), expected)
 
 
 def test_a_crop_of_the_whole_is_the_evaluation_view(tiny):
     image = draw_image(64, 64)
-    assert torch.equal(get_transform(tiny, (1.0, 1.0))(image), get_transform(tiny)(image))
+    assert torch.equal(
+        get_transform(tiny)(get_crop(tiny, (1.0, 1.0))(image, 0)), get_transform(tiny)(image)
+    )
 
 
 def test_token_ids_have_the_architectures_length(tiny):

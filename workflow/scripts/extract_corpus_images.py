@@ -6,8 +6,8 @@ from lib.corpus import read_shard_keys
 from lib.feature_store import write_origin
 from lib.features import extract_views
 from lib.ledger import count_pairs
-from lib.models import get_transform
-from lib.precision import load_towers
+from lib.models import get_crop, get_transform
+from lib.precision import count_decoders, load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
@@ -25,12 +25,14 @@ extract_views(
     towers,
     source.shards,
     keys,
-    get_transform(architecture, params.crop_scale),
+    get_transform(architecture),
     params.views,
     CROP_SEED,
     params.batch_size,
     device,
     params.storage,
+    get_crop(architecture, params.crop_scale) if params.crop_scale else None,
+    count_decoders(device, snakemake.threads),
 )
 checkpoint = read_checkpoint_hash(source.weights)
 # complete: every pair that the shards give is in it, whatever becomes of the caption table

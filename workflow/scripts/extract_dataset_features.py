@@ -6,13 +6,14 @@ from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform
-from lib.precision import load_towers
+from lib.precision import count_decoders, load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
+decoders = count_decoders(device, snakemake.threads)
 architecture = read_architecture(source.architecture)
 towers = load_towers(source.weights, architecture, params.precision, device)
 prompts = read_prompts(source.names, source.templates)
@@ -24,11 +25,12 @@ text_features = extract_texts(towers, get_tokenizer(architecture), texts, params
 features = DatasetFeatures(
     images=extract_images(
         towers,
-        iterate_rows(source.archives, rows),
+        iterate_rows(source.archives, rows, decoders),
         get_transform(architecture),
         params.batch_size,
         device,
         len(rows),
+        decoders,
     ),
     labels=labels[rows],
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),

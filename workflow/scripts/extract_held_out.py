@@ -9,13 +9,14 @@ from lib.datasets import choose_rows, iterate_rows, read_labels, read_lines
 from lib.features import extract_images, extract_texts
 from lib.held_out import check_same_classes, select_held_out, write_held_out
 from lib.models import get_tokenizer, get_transform
-from lib.precision import load_towers
+from lib.precision import count_decoders, load_towers
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
+decoders = count_decoders(device, snakemake.threads)
 architecture = read_architecture(source.architecture)
 towers = load_towers(source.weights, architecture, params.precision, device)
 extract = partial(
@@ -24,6 +25,7 @@ extract = partial(
     transform=get_transform(architecture),
     batch_size=params.batch_size,
     device=device,
+    threads=decoders,
 )
 tensors = {}
 names = zip(source.names, source.tested, strict=True)
@@ -31,11 +33,13 @@ for (dataset, archives), (train, test) in zip(params.archives.items(), names, st
     check_same_classes(train, test)
     labels = read_labels(archives, len(read_lines(train)))
     rows = choose_rows(labels, params.max_samples)
-    tensors[f"train/{dataset}/images"] = extract(iterate_rows(archives, rows), total=len(rows))
+    tensors[f"train/{dataset}/images"] = extract(
+        iterate_rows(archives, rows, decoders), total=len(rows)
+    )
     tensors[f"train/{dataset}/labels"] = labels[rows]
 if source.pairs:
     keys, captions = select_held_out(source.pairs, params.pairs)
-    images = (image for _, image in iterate_images(source.pairs, keys))
+    images = (image for _, image in iterate_images(source.pairs, keys, decoders))
     tensors["pairs/images"] = extract(images, total=len(keys))
     tokenize = get_tokenizer(architecture)
     tensors["pairs/texts"] = extract_texts(towers, tokenize, captions, params.batch_size, device)
