@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 import benchmarks.suite
-from benchmarks import embedded_study
+from benchmarks import embedded_study, gpu
 from benchmarks.measuring import ROOT, Cost, Side, compare, measure, median_ratio
 from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
 from benchmarks.overhead import Clocked, Run, Took
@@ -162,3 +162,9 @@ def test_the_overhead_of_the_embedded_study_is_all_that_is_no_work(monkeypatch, 
     assert row.measured == "38% of the cores' time is no work; planned in 2.5 s"
     assert row.holds == "**no**"
     assert not (tmp_path / embedded_study.RESULTS).exists()
+
+
+def test_what_a_gpu_is_asked_for_runs_on_a_cpu(monkeypatch):
+    monkeypatch.setattr("benchmarks.gpu.MODEL", "tiny")
+    for prepare in (gpu.prepare_forward, gpu.prepare_extraction):
+        assert prepare(6, 3, "cpu")() == {"MiB": 0.0}
