@@ -35,7 +35,6 @@ def prepare_extraction(count: int, batch: int, device: str) -> Callable[[], dict
     import torch
     from PIL import Image
 
-    from lib.ahead import map_ahead
     from lib.features import extract_images
     from lib.models import get_transform
 
@@ -43,13 +42,11 @@ def prepare_extraction(count: int, batch: int, device: str) -> Callable[[], dict
     transform, files = get_transform(architecture), draw_jpegs(count, 256)
     threads = os.cpu_count()
 
-    def decode(content: bytes) -> Image.Image:
-        return Image.open(io.BytesIO(content)).convert("RGB")
+    def decode(content: bytes) -> torch.Tensor:
+        return transform(Image.open(io.BytesIO(content)).convert("RGB"))
 
     def run() -> dict:
-        images = map_ahead(decode, files, threads)
-        some = torch.device(device)
-        extract_images(towers, images, transform, batch, some, len(files), threads)
+        extract_images(towers, files, decode, batch, torch.device(device), threads=threads)
         return _end(device)
 
     return run

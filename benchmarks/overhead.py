@@ -78,7 +78,7 @@ class Run(NamedTuple):
     @property
     def total(self) -> Took:
         """Of all rules."""
-        return Took(*map(sum, zip(*self.took.values(), strict=True)))
+        return add_up(self.took)
 
 
 def main() -> None:
@@ -138,6 +138,11 @@ def read_logs(folder: Path) -> dict[str, Took]:
         rule: Took(len(each), *map(sum, zip(*each, strict=True))) for rule, each in jobs.items()
     }
     return dict(sorted(took.items(), key=lambda item: -(item[1].start + item[1].work)))
+
+
+def add_up(took: dict[str, Took]) -> Took:
+    """Of all rules."""
+    return Took(*map(sum, zip(*took.values(), strict=True)))
 
 
 def write_page(run: Run, cores: int, **about: str) -> str:

@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 
-from lib.ahead import map_ahead
 from lib.files import atomic_path
 
 SPLITS = ("train", "validation")
@@ -91,24 +90,17 @@ def iterate_samples(shards: Sequence[str | Path]) -> Iterator[Sample]:
 
 
 def iterate_images(
-    shards: Sequence[str | Path], keys: Sequence[str] | None = None, threads: int = 0
+    shards: Sequence[str | Path], keys: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Image.Image]]:
     """Yield (key, RGB image) of these keys, in their order; by default of all samples.
-
-    Args:
-        threads: that decode ahead, see `map_ahead`.
 
     Raises:
         ValueError: a key is not found (`select_samples`), or a sample has no image, or one that
             cannot be decoded. It is never skipped or replaced: that would put another image under
             its caption.
     """
-
-    def decode(found: tuple[str | Path, Sample]) -> tuple[str, Image.Image]:
-        shard, sample = found
-        return sample.key, decode_image(sample, shard)
-
-    yield from map_ahead(decode, select_samples(shards, keys), threads)
+    for shard, sample in select_samples(shards, keys):
+        yield sample.key, decode_image(sample, shard)
 
 
 def select_samples(

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lib.ahead import map_ahead
-from lib.corpus import decode_image, iterate_samples
+from lib.corpus import Sample, decode_image, iterate_samples, select_samples
 from lib.files import atomic_path
 
 # The usual class names of ImageNet have these twice, and published results rest on them.
@@ -100,15 +99,17 @@ def choose_rows(labels: np.ndarray, max_samples: int) -> np.ndarray:
     return np.sort(np.argsort(rank, kind="stable")[:max_samples])
 
 
-def iterate_rows(
-    shards: Sequence[str | Path], rows: np.ndarray, threads: int = 0
-) -> Iterator[Image.Image]:
-    """Yield the RGB images of some rows, ascending; no other image is decoded.
+def iterate_rows(shards: Sequence[str | Path], rows: np.ndarray) -> Iterator[Image.Image]:
+    """Yield the RGB images of some rows, ascending; no other image is decoded."""
+    for shard, sample in select_rows(shards, rows):
+        yield decode_image(sample, shard)
 
-    Args:
-        threads: that decode ahead, see `map_ahead`.
-    """
+
+def select_rows(
+    shards: Sequence[str | Path], rows: np.ndarray
+) -> Iterator[tuple[str | Path, Sample]]:
+    """Yield (shard, sample) of some rows, ascending."""
     wanted = set(rows.tolist())
-    samples = ((sample, shard) for shard in shards for sample in iterate_samples([shard]))
-    chosen = (found for row, found in enumerate(samples) if row in wanted)
-    yield from map_ahead(lambda found: decode_image(*found), chosen, threads)
+    for row, found in enumerate(select_samples(shards)):
+        if row in wanted:
+            yield found

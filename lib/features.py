@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,14 +18,15 @@ from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
 from lib.ahead import map_ahead
-from lib.corpus import iterate_images
+from lib.corpus import Sample, decode_image, select_samples
 from lib.feature_store import store
 from lib.files import atomic_path
 from lib.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-Sample = tuple[str, Image.Image]
+Found = tuple[str | Path, Sample]  # a shard, and a sample in it
+Item = TypeVar("Item")
 
 _TEXTS_AT_ONCE = 10_000  # texts that become token ids together: bounds the ids of 64 bits
 
@@ -49,25 +51,24 @@ def extract_views(
     depend on the batch). A part without pairs has the shape (views, 0, 0).
 
     Args:
-        shards, keys: of the pairs, as `iterate_images` takes them.
+        shards, keys: of the pairs, as `select_samples` takes them.
         storage: "float32" or "float16", what is written.
         crop: draws a view of an image from a seed of its own, made of (seed, view, key): a crop
             depends neither on batches nor on order nor on shards. By default there is none.
-        threads: that decode, and as many that transform, ahead of the towers (see `map_ahead`).
+        threads: that decode and transform ahead of the towers, see `map_ahead`.
 
     Raises:
         ValueError: a key is not in the shards, or not in their order; or as `store`.
     """
     progress = Progress("image features", views * len(keys), "images")
 
-    def prepare(found: tuple[int, Sample]) -> torch.Tensor:
-        view, (key, image) = found
-        return transform(crop(image, _crop_seed(seed, view, key)) if crop else image)
+    def prepare(item: tuple[int, Found]) -> torch.Tensor:
+        view, (shard, sample) = item
+        image = decode_image(sample, shard)
+        return transform(crop(image, _crop_seed(seed, view, sample.key)) if crop else image)
 
-    samples = (
-        (view, sample) for view in range(views) for sample in iterate_images(shards, keys, threads)
-    )
-    pixels = map_ahead(prepare, samples, threads)
+    items = ((view, found) for view in range(views) for found in select_samples(shards, keys))
+    pixels = map_ahead(prepare, items, threads)
     blocks = encode_batches(partial(_encode_images, towers, device), pixels, batch_size)
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         first = next(blocks, np.empty((0, 0), np.float32))
@@ -97,16 +98,12 @@ def extract_texts(
         tokenize: texts to token ids (n, context length), padded with zeros.
     """
     distinct, inverse = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
-    tokens = torch.cat(
-        [
-            tokenize(distinct[start : start + _TEXTS_AT_ONCE].tolist()).to(torch.int32)
-            for start in range(0, len(distinct), _TEXTS_AT_ONCE)
-        ]
-    )
+    tokens = _tokenize_all(tokenize, distinct.tolist())
     order = torch.argsort(tokens.count_nonzero(dim=1), stable=True)
     progress = Progress("text features", len(distinct), "texts")
     blocks = []
-    for block in encode_batches(partial(_encode_texts, towers, device), tokens[order], batch_size):
+    encode = partial(_encode_texts, towers, device, tokens)
+    for block in encode_batches(encode, order.tolist(), batch_size):
         blocks.append(block)
         progress.advance(len(block))
     return np.concatenate(blocks)[torch.argsort(order).numpy()[inverse]]
@@ -114,8 +111,8 @@ def extract_texts(
 
 def extract_images(
     towers: torch.nn.Module,
-    images: Iterable[Image.Image],
-    transform: Callable[[Image.Image], torch.Tensor],
+    images: Iterable[Item],
+    transform: Callable[[Item], torch.Tensor],
     batch_size: int,
     device: torch.device,
     total: float = math.inf,
@@ -124,6 +121,7 @@ def extract_images(
     """Image features (n, image width) float32 of images that fit into memory as features.
 
     Args:
+        images: or whatever `transform` makes pixels of, such as samples (see `decode_first`).
         total: number of images, for the progress that is shown.
         threads: that transform ahead of the towers, see `map_ahead`.
     """
@@ -134,6 +132,13 @@ def extract_images(
         blocks.append(block)
         progress.advance(len(block))
     return np.concatenate(blocks)
+
+
+def decode_first(
+    transform: Callable[[Image.Image], torch.Tensor],
+) -> Callable[[Found], torch.Tensor]:
+    """A transform of (shard, sample) instead of images, for threads to decode, too."""
+    return lambda found: transform(decode_image(found[1], found[0]))
 
 
 def encode_batches(
@@ -182,8 +187,19 @@ def _encode_images(
         return towers.encode_image(batch).float().cpu().numpy()
 
 
+def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str]) -> torch.Tensor:
+    """Token ids (n, context length) int32 of many texts."""
+    progress = Progress("token ids", len(texts), "texts")
+    parts = []
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        part = texts[start : start + _TEXTS_AT_ONCE]
+        parts.append(tokenize(part).to(torch.int32))
+        progress.advance(len(part))
+    return torch.cat(parts)
+
+
 def _encode_texts(
-    towers: torch.nn.Module, device: torch.device, tokens: list[torch.Tensor]
+    towers: torch.nn.Module, device: torch.device, tokens: torch.Tensor, rows: list[int]
 ) -> np.ndarray:
     with torch.inference_mode():
-        return towers.encode_text(torch.stack(tokens).long().to(device)).float().cpu().numpy()
+        return towers.encode_text(tokens[rows].long().to(device)).float().cpu().numpy()

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.corpus import Sample, iterate_samples, write_shard
+from lib.corpus import Sample, iterate_samples, select_samples, write_shard
 from lib.feature_store import gather_rows, open_features, store, write_array
-from lib.features import extract_images, extract_texts, extract_views
+from lib.features import decode_first, extract_images, extract_texts, extract_views
 from lib.finetune import select_pairs
 from lib.models import (
     build_model,
@@ -103,6 +103,9 @@ def test_threads_change_nothing(tmp_path, shard, images, towers, tiny_architectu
         extract_images(towers, images, transform, 3, CPU, threads=threads) for threads in (0, 4)
     )
     np.testing.assert_array_equal(one, other)
+    samples, decode = select_samples([shard]), decode_first(transform)
+    decoded = extract_images(towers, samples, decode, 3, CPU, threads=4)
+    np.testing.assert_array_equal(one, decoded)
 
 
 class CrampedTowers:

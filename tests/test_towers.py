@@ -6,6 +6,7 @@ import torch
 from lib.architectures import find_architecture
 from lib.features import extract_texts
 from lib.models import build_model, get_tokenizer, split_head
+from lib.towers import _ends_at_its_last_token
 
 TEXTS = [
     "a dog",
@@ -60,8 +61,6 @@ def test_the_transformer_sees_no_more_than_the_longest_text(tiny_architecture):
 
 def test_clip_of_openai_is_read_at_its_last_token():
     """The architectures that are studied most are those that become faster."""
-    from lib.towers import _ends_at_its_last_token
-
     for name in ("ViT-B-32", "ViT-B-16"):
         model = build_model(find_architecture({"kind": "open_clip", "architecture": name}, "."))
         assert _ends_at_its_last_token(model)

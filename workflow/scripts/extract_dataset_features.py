@@ -2,9 +2,9 @@
 
 from lib.architectures import read_architecture
 from lib.compat import select_device
-from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
+from lib.datasets import choose_rows, read_labels, read_prompts, select_rows
 from lib.feature_store import DatasetFeatures, write_dataset_features
-from lib.features import extract_images, extract_texts
+from lib.features import decode_first, extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform
 from lib.precision import count_decoders, load_towers
 from lib.progress import start_log
@@ -13,7 +13,6 @@ from lib.provenance import describe_origin, read_checkpoint_hash
 start_log(snakemake.log[0])
 source, params = snakemake.input, snakemake.params
 device = select_device(params.device)
-decoders = count_decoders(device, snakemake.threads)
 architecture = read_architecture(source.architecture)
 towers = load_towers(source.weights, architecture, params.precision, device)
 prompts = read_prompts(source.names, source.templates)
@@ -25,12 +24,12 @@ text_features = extract_texts(towers, get_tokenizer(architecture), texts, params
 features = DatasetFeatures(
     images=extract_images(
         towers,
-        iterate_rows(source.archives, rows, decoders),
-        get_transform(architecture),
+        select_rows(source.archives, rows),
+        decode_first(get_transform(architecture)),
         params.batch_size,
         device,
         len(rows),
-        decoders,
+        count_decoders(device, snakemake.threads),
     ),
     labels=labels[rows],
     texts=text_features.reshape(len(prompts.classes), -1, text_features.shape[1]),
