@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg.blas import dger
 
-from lib.silhouette import group_rows, grouped_silhouettes
+from lib.silhouette import silhouette_score
 from lib.zeroshot import check_labels, evaluate_embeddings
 
 # Cells of a block of images x classes: in cache through the pass, and so few that BLAS does not
@@ -120,9 +120,8 @@ def sweep_silhouette(
     An image whose kept coordinates are all zero has distance 1 to all others.
     """
     order, sizes, positions = _check_pass(order, keep, image_embeddings.shape[1])
-    groups = group_rows(labels)
-    rows = image_embeddings[np.ix_(groups.order, order)]
-    scores = [grouped_silhouettes(rows[:, :size], groups).mean() for size in sizes]
+    rows = image_embeddings[:, order]
+    scores = [silhouette_score(rows[:, :size], labels) for size in sizes]
     return np.array(scores)[positions]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from lib.files import atomic_path
 from lib.progress import Progress
 from lib.pruning import check_keep, high_purity_order, random_order
-from lib.silhouette import Groups, group_rows
+from lib.silhouette import number_classes
 from lib.zeroshot import check_labels
 
 _BLOCK = 2048  # images whose products with the classes are held at a time
@@ -112,13 +112,13 @@ def order_silhouettes(
     As `pruning.sweep_silhouette` has them, in float32: less than half of its time.
     """
     check_keep(keep, image_embeddings.shape[1])
-    groups = group_rows(labels)
-    rows = np.asarray(image_embeddings, dtype=np.float32).T[:, groups.order]
+    codes, counts = number_classes(labels)
+    rows = np.asarray(image_embeddings, dtype=np.float32).T
     progress = Progress("silhouettes of neuron orders", len(orders), "orders")
     silhouettes = np.empty((len(orders), 2))
     for index, order in enumerate(orders):
         silhouettes[index] = [
-            _mean_silhouette(rows[each], groups, keep) for each in (order, order[::-1])
+            _mean_silhouette(rows[each], codes, counts, keep) for each in (order, order[::-1])
         ]
         progress.advance(1)
     return silhouettes
@@ -167,13 +167,16 @@ def _count_hits(
     return hits[0], hits[1]
 
 
-def _mean_silhouette(rows: np.ndarray, groups: Groups, keep: Sequence[int]) -> float:
+def _mean_silhouette(
+    rows: np.ndarray, codes: np.ndarray, counts: np.ndarray, keep: Sequence[int]
+) -> float:
     """Silhouette averaged over images and over `keep`, see `lib.silhouette`.
 
     Args:
-        rows: (dim, n), neurons in the order in which they are kept, images sorted by class.
+        rows: (dim, n), neurons in the order in which they are kept.
+        codes, counts: see `number_classes`.
     """
-    counts, codes, images = groups.counts.astype(np.float32), groups.codes, np.arange(rows.shape[1])
+    counts, images = counts.astype(np.float32), np.arange(rows.shape[1])
     is_member = (codes == np.arange(len(counts))[:, None]).astype(np.float32)
     others = counts[codes] - 1
     squares = np.zeros(len(images), dtype=np.float32)

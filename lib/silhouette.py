@@ -11,27 +11,11 @@ than n - 1 classes are an error. (scikit-learn gives a zero vector the distance 
 where it works in more than one chunk; here that distance is always 0, as it is there in one.)
 """
 
-import itertools
-from typing import NamedTuple
-
 import numpy as np
+from scipy.sparse import csc_matrix
 
 _BLOCK = 512  # rows held in float64 at a time: 2 MB at 512 dimensions, about a core's cache
 _ZERO_DISTANCE = 1e-12  # far above the rounding of a mean distance, far below any real one
-
-
-class Groups(NamedTuple):
-    """Rows in the order of their class.
-
-    Attributes:
-        order: (n,) row indices, class by class.
-        codes: (n,) class number of each row in that order, 0 to classes - 1.
-        counts: (classes,) rows of each class.
-    """
-
-    order: np.ndarray
-    codes: np.ndarray
-    counts: np.ndarray
 
 
 def silhouette_samples(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -49,15 +33,18 @@ def silhouette_samples(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray
             n - 1 classes.
     """
     embeddings = np.asarray(embeddings)
-    groups = group_rows(labels)
-    if embeddings.ndim != 2 or len(embeddings) != len(groups.order):
+    codes, counts = number_classes(labels)
+    if embeddings.ndim != 2 or len(embeddings) != len(codes):
         raise ValueError(
-            f"expected one row of embeddings for each of {len(groups.order)} labels, "
+            f"expected one row of embeddings for each of {len(codes)} labels, "
             f"found shape {embeddings.shape}"
         )
-    rows = embeddings[groups.order]
-    samples = np.empty(len(rows))
-    samples[groups.order] = grouped_silhouettes(rows, groups)
+    norms, sums = _norms_and_class_sums(embeddings, codes, len(counts))
+    samples = np.empty(len(embeddings))
+    for block in _blocks(len(embeddings)):
+        products = embeddings[block].astype(np.float64) @ sums.T
+        products /= np.where(norms[block] == 0, 1, norms[block])[:, None]
+        samples[block] = _scores(products, norms[block] > 0, codes[block], counts)
     return samples
 
 
@@ -66,8 +53,8 @@ def silhouette_score(embeddings: np.ndarray, labels: np.ndarray) -> float:
     return float(silhouette_samples(embeddings, labels).mean())
 
 
-def group_rows(labels: np.ndarray) -> Groups:
-    """Sort rows by class, as `grouped_silhouettes` wants them.
+def number_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) class numbers, 0 to classes - 1 in the order of the labels, and (classes,) rows of each.
 
     Raises:
         ValueError: fewer than 2 or more than n - 1 classes.
@@ -81,44 +68,21 @@ def group_rows(labels: np.ndarray) -> Groups:
             f"a silhouette needs 2 to n - 1 classes, found {len(classes)} "
             f"among {len(labels)} samples"
         )
-    order = np.argsort(codes, kind="stable")
-    return Groups(order, codes[order], counts)
+    return codes, counts
 
 
-def grouped_silhouettes(rows: np.ndarray, groups: Groups) -> np.ndarray:
-    """Silhouettes of rows that are sorted by class already.
-
-    Args:
-        rows: (n, dim), in the order of `groups`, of any length.
-        groups: from `group_rows`.
-
-    Returns:
-        (n,) float64, in the order of `groups`.
-
-    Raises:
-        ValueError: a value is not finite.
-    """
-    norms, sums = _norms_and_class_sums(rows, groups)
-    samples = np.empty(len(rows))
-    for block in _blocks(len(rows)):
-        products = rows[block].astype(np.float64) @ sums.T
-        products /= np.where(norms[block] == 0, 1, norms[block])[:, None]
-        samples[block] = _scores(products, norms[block] > 0, groups.codes[block], groups.counts)
-    return samples
-
-
-def _norms_and_class_sums(rows: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+def _norms_and_class_sums(
+    embeddings: np.ndarray, codes: np.ndarray, n_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """(n,) lengths of the rows, and (classes, dim) sums of each class's unit rows."""
-    norms = np.empty(len(rows))
-    sums = np.zeros((len(groups.counts), rows.shape[1]))
-    for block in _blocks(len(rows)):
-        vectors, codes = rows[block].astype(np.float64), groups.codes[block]
-        norms[block] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    norms = np.empty(len(embeddings))
+    sums = np.zeros((n_classes, embeddings.shape[1]))
+    for block in _blocks(len(embeddings)):
+        rows = embeddings[block].astype(np.float64)
+        norms[block] = np.sqrt(np.vecdot(rows, rows))
         weights = 1 / np.where(norms[block] == 0, 1, norms[block])
-        bounds = [*np.flatnonzero(np.diff(codes, prepend=-1)), len(codes)]
-        for start, stop in itertools.pairwise(bounds):  # rows are sorted: a class is a slice
-            # not by the BLAS, whose threads take longer to meet than this takes
-            sums[codes[start]] += np.einsum("i,ij->j", weights[start:stop], vectors[start:stop])
+        one_a_row = (weights, codes[block], np.arange(len(rows) + 1))
+        sums += csc_matrix(one_a_row, shape=(n_classes, len(rows))) @ rows
     if not np.isfinite(norms).all():
         raise ValueError("embeddings hold values that are not finite, or too large to square")
     return norms, sums
