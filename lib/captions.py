@@ -391,21 +391,15 @@ def _most_similar(
     order = order_by_terms(vectors)
     vectors = vectors[order]
     transposed = vectors.T.tocsr()
-    indices = np.full((m, n_neighbours), -1, dtype=np.int32)
-    similarities = np.zeros((m, n_neighbours), dtype=np.float32)
+    indices = np.empty((m, n_neighbours), dtype=np.int32)
+    similarities = np.empty((m, n_neighbours), dtype=np.float32)
     progress = Progress("neighbours", m, "texts")
     for start in range(0, m, _ROWS_AT_ONCE):
         texts = order[start : start + _ROWS_AT_ONCE]
         # One more than needed: a text's most similar is itself.
         block = vectors[start : start + len(texts)]
         top = _multiply(block, transposed, n_neighbours + 1, n_threads)
-        row = np.repeat(np.arange(len(texts)), np.diff(top.indptr))
-        other = top.indices != start + row
-        row, column, value = row[other], order[top.indices[other]], top.data[other]
-        place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(texts)))[row]
-        kept = place < n_neighbours  # texts equal to a text can push it off its own list
-        indices[texts[row[kept]], place[kept]] = column[kept]
-        similarities[texts[row[kept]], place[kept]] = value[kept]
+        indices[texts], similarities[texts] = _list_others(top, order, texts, n_neighbours)
         progress.advance(len(texts))
     return indices, similarities
 
@@ -413,6 +407,29 @@ def _most_similar(
 def _multiply(left: csr_matrix, right: csr_matrix, top_n: int, n_threads: int) -> csr_matrix:
     """The `top_n` largest cells above 0 of each row of a product, largest first."""
     return sp_matmul_topn(left, right, top_n=top_n, sort=True, n_threads=n_threads)
+
+
+def _list_others(
+    top: csr_matrix, columns: np.ndarray, rows: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The texts of each row of a product but the row's own, best first, as tables.
+
+    Args:
+        top: from `_multiply`, at most length + 1 cells a row.
+        columns: the text of each column of the product.
+        rows: (r,) the text of each of its rows.
+
+    Returns:
+        (r, length) int32 texts, -1 where there are no more, and float32 similarities, then 0.
+    """
+    is_cell = np.arange(length + 1) < np.diff(top.indptr)[:, None]
+    texts = np.full(is_cell.shape, -1, dtype=np.int32)
+    similarities = np.zeros(is_cell.shape, dtype=np.float32)
+    texts[is_cell] = columns[top.indices]
+    similarities[is_cell] = top.data
+    is_other = texts != rows[:, None]
+    is_other[is_other.all(axis=1), -1] = False  # equal texts can push a text off its own list
+    return texts[is_other].reshape(-1, length), similarities[is_other].reshape(-1, length)
 
 
 # --- Swapping -------------------------------------------------------------------------------------
@@ -439,8 +456,9 @@ class _Unused:
         self.count = len(text)
         order = np.argsort(text, kind="stable")
         counts = np.bincount(text, minlength=len(self.identity))
-        self.rows = order.tolist()
-        self.place = np.argsort(order).tolist()
+        place = np.empty_like(order)
+        place[order] = np.arange(self.count)
+        self.rows, self.place = order.tolist(), place.tolist()
         self.start = (np.cumsum(counts) - counts).tolist()
         self.left = array("q", counts.tolist())
         self.alike = np.bincount(np.array(self.identity)[text]).tolist()
@@ -498,22 +516,18 @@ class _Lists:
         asked = np.array([text, *self._short_of_candidates(position, text)])
         length = self.nearest.shape[1]
         top = _multiply(self.vectors[asked], self.transposed, length + 1, n_threads=1)
-        for number, other in enumerate(asked.tolist()):
-            found = self.pool[top.indices[top.indptr[number] : top.indptr[number + 1]]]
-            self._set(other, found[found != other], len(found) <= length)
+        self.nearest[asked], _ = _list_others(top, self.pool, asked, length)
+        self.is_complete[asked] = np.diff(top.indptr) <= length
 
     def ask_alone(self, text: int) -> None:
         """Make the list of `text` of nothing but candidates: unused, and of another identity."""
         top = _multiply(self.vectors[[text]], self.transposed, len(self.pool), n_threads=1)
         found = self.pool[top.indices]
         found = found[(self.left[found] > 0) & (self.identity[found] != self.identity[text])]
-        self._set(text, found, len(found) <= self.nearest.shape[1])
-
-    def _set(self, text: int, found: np.ndarray, is_complete: bool) -> None:
         kept = found[: self.nearest.shape[1]]
         self.nearest[text] = -1
         self.nearest[text, : len(kept)] = kept
-        self.is_complete[text] = is_complete
+        self.is_complete[text] = len(kept) == len(found)
 
     def _choose_pool(self) -> None:
         """Ask among the texts unused now, if a tenth of the rows is used since they were chosen."""
