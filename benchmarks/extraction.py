@@ -11,7 +11,7 @@ from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
 from benchmarks.towers import summarise_features as summarise
 
-PEER_BATCHES = (32, 64, 128)
+BATCHES = (32, 64, 128)  # of which each side is given its best
 PEER_WORKERS = 2
 SIDE = 300  # pixels of the pictures in the shard
 
@@ -96,13 +96,10 @@ def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[],
     return run
 
 
-def choose_batch(arguments: dict, in_process: bool) -> int:
-    """The batch size with which the peer is fastest on some of the images."""
-    sides = {
-        batch: Side("extraction", "prepare_peer", arguments | {"batch": batch}, python=PEERS)
-        for batch in PEER_BATCHES
-    }
-    return min(sides, key=lambda batch: measure(sides[batch], in_process).seconds)
+def choose_batch(side: Side, in_process: bool) -> Side:
+    """A side with the batch size with which it is fastest on these images."""
+    sides = [side._replace(arguments=side.arguments | {"batch": batch}) for batch in BATCHES]
+    return min(sides, key=lambda each: measure(each, in_process).seconds)
 
 
 def measure_rows(settings: Settings) -> list[Row]:
@@ -113,13 +110,12 @@ def measure_rows(settings: Settings) -> list[Row]:
         write_images(shard, count, SIDE)
         arguments = {"model": model, "shard": shard, "count": count}
         sides = {
-            "forward passes": Side("extraction", "prepare_forward", arguments | {"batch": 64}),
-            "ours": Side("extraction", "prepare_ours", arguments | {"batch": 64}),
+            "forward passes": Side("extraction", "prepare_forward", arguments),
+            "ours": Side("extraction", "prepare_ours", arguments),
         }
         if PEERS.exists() and not settings.in_process:
-            batch = choose_batch(arguments, settings.in_process)
-            peer = arguments | {"batch": batch}
-            sides["CLIP_benchmark"] = Side("extraction", "prepare_peer", peer, python=PEERS)
+            sides["CLIP_benchmark"] = Side("extraction", "prepare_peer", arguments, python=PEERS)
+        sides = {name: choose_batch(side, settings.in_process) for name, side in sides.items()}
         costs = compare(sides, settings.choose(1, 3, 3), settings.in_process)
     return [make_row(model, count, sides, costs)]
 

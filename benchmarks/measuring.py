@@ -54,12 +54,14 @@ class Cost(NamedTuple):
         peak: MiB of the process at most.
         above: MiB at most above what it held (imports and inputs) before the action.
         found: what the action returned.
+        first: seconds of the process' first run, which pays for new memory and for caches.
     """
 
     seconds: float
     peak: float
     above: float
     found: Any
+    first: float
 
 
 def compare(sides: dict[str, Side], rounds: int, in_process: bool = False) -> dict[str, list[Cost]]:
@@ -99,15 +101,14 @@ def measure_here(side: Side) -> Cost:
     action = prepare(**side.arguments)
     before = _read_memory("VmRSS")
     _forget_peak()
-    if side.repeats > 1:
-        action()
     seconds, found = [], None
-    for _ in range(side.repeats):
+    for _ in range(side.repeats + (side.repeats > 1)):
         started = time.perf_counter()
         found = action()
         seconds.append(time.perf_counter() - started)
     peak = _read_memory("VmHWM")
-    return Cost(statistics.median(seconds), peak, max(peak - before, 0.0), found)
+    counted = statistics.median(seconds[-side.repeats :])
+    return Cost(counted, peak, max(peak - before, 0.0), found, seconds[0])
 
 
 def median_seconds(costs: Sequence[Cost]) -> float:

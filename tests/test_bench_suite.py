@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 import benchmarks.suite
-from benchmarks import embedded_study, gpu
+from benchmarks import embedded_study, gpu, measuring
 from benchmarks.measuring import ROOT, Cost, Side, compare, measure, median_ratio
 from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
 from benchmarks.overhead import Clocked, Run, Took
@@ -71,13 +72,22 @@ def test_a_side_in_a_process_of_its_own_costs_and_finds_the_same():
         measure(side._replace(arguments={"count": 1, "classes": 10}))
 
 
+def test_the_first_of_several_runs_is_told_apart(monkeypatch):
+    clock = iter([0, 9, 10, 12, 20, 23, 30, 37])  # runs of 9, 2, 3 and 7 seconds
+    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    module = SimpleNamespace(prepare=lambda: list)
+    monkeypatch.setitem(sys.modules, "benchmarks.fake", module)
+    cost = measure(Side("fake", "prepare", {}, repeats=3), in_process=True)
+    assert (cost.first, cost.seconds, cost.found) == (9, 3, [])
+
+
 def test_sides_take_turns_and_ratios_are_of_rounds(monkeypatch, tmp_path):
     turns = []
     seconds = iter([1, 4, 10, 20, 3, 9])
 
     def fake(side, in_process):
         turns.append(side.function)
-        return Cost(next(seconds), 0, 0, None)
+        return Cost(next(seconds), 0, 0, None, 0)
 
     monkeypatch.setattr("benchmarks.measuring.measure", fake)
     sides = {name: Side("any", name, {}) for name in ("fast", "slow")}
