@@ -1,7 +1,8 @@
 """Features of images from shards, beside bare forward passes and CLIP_benchmark's extraction."""
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,54 +13,69 @@ from benchmarks.towers import TINY, build_towers, get_architecture, make_key, wr
 from benchmarks.towers import summarise_features as summarise
 
 BATCHES = (32, 64, 128)  # of which each side is given its best
-PEER_WORKERS = 2
 SIDE = 300  # pixels of the pictures in the shard
 
 
-def prepare_forward(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+def prepare_forward(
+    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+) -> Callable[[], list]:
     """Forward passes alone, on tensors that are ready."""
     import torch
 
-    from lib.corpus import iterate_images
-    from lib.models import get_transform
     from lib.zeroshot import embed
 
-    towers, head = build_towers(model)
-    transform = get_transform(get_architecture(model))
-    keys = [make_key(number) for number in range(count)]
-    pixels = torch.stack([transform(image) for _, image in iterate_images([shard], keys)])
+    towers, head = load_towers(model, device)
+    pixels = torch.stack(list(read_pixels(model, shard, count))).to(device)
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def run() -> list:
-        features = torch.cat([towers.encode_image(part) for part in pixels.split(batch)])
-        return summarise(embed(features.numpy(), head.image_projection))
+        features = torch.cat([towers.encode_image(part).float() for part in pixels.split(batch)])
+        return summarise(embed(features.cpu().numpy(), head.image_projection))
 
     return run
 
 
-def prepare_ours(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+def prepare_ours(
+    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+) -> Callable[[], list]:
     """The study's extraction, from the shard to the file of features."""
     import torch
 
     from lib.features import extract_views
     from lib.models import get_transform
+    from lib.precision import count_decoders
     from lib.zeroshot import embed
 
-    towers, head = build_towers(model)
+    towers, head = load_towers(model, device)
     transform = get_transform(get_architecture(model))
     keys = [make_key(number) for number in range(count)]
+    where = torch.device(device)
+    threads = count_decoders(where, os.cpu_count())
 
     def run() -> list:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name, "features.npy")
-            device = torch.device("cpu")
-            extract_views(path, towers, [shard], keys, transform, 1, 0, batch, device)
+            extract_views(
+                path, towers, [shard], keys, transform, 1, 0, batch, where, threads=threads
+            )
             return summarise(embed(np.load(path)[0], head.image_projection))
 
     return run
 
 
-def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[], list]:
+def prepare_decoding(model: str, shard: str, count: int) -> Callable[[], int]:
+    """What the study's extraction does beside the towers, on all cores: decode and transform."""
+
+    def run() -> int:
+        return sum(1 for _ in read_pixels(model, shard, count))
+
+    return run
+
+
+def prepare_peer(
+    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+) -> Callable[[], list]:
     """CLIP_benchmark's zero-shot evaluation, with unit vectors for classes: it then yields the
     embeddings themselves (times 100). Its features for a linear probe ask for a GPU."""
     import lib.compat  # noqa: F401  (must come before torchvision)
@@ -72,9 +88,9 @@ def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[],
     from lib.models import build_model, get_transform
 
     architecture = get_architecture(model)
-    towers = build_model(architecture, seed=0).eval()
+    towers = build_model(architecture, seed=0).eval().to(device)
     transform = get_transform(architecture)
-    classes = torch.eye(architecture["embed_dim"])
+    classes = torch.eye(architecture["embed_dim"], device=device)
 
     def run() -> list:
         with tempfile.TemporaryDirectory() as name:
@@ -86,14 +102,38 @@ def prepare_peer(model: str, shard: str, count: int, batch: int) -> Callable[[],
                 Path(name, file).write_text("{c}")
             data = build_dataset("wds/benchmark", root=name, transform=transform, split="test")
             loader = torch.utils.data.DataLoader(
-                data.batched(batch), batch_size=None, num_workers=PEER_WORKERS
+                data.batched(batch), batch_size=None, num_workers=os.cpu_count()
             )
-            logits, _ = run_classification(towers, classes, loader, "cpu", amp=False)
+            logits, _ = run_classification(towers, classes, loader, device, amp=device != "cpu")
         if len(logits) != count:
             raise RuntimeError(f"CLIP_benchmark found {len(logits)} images, expected {count}")
-        return summarise(logits.numpy() / 100)
+        return summarise(logits.float().cpu().numpy() / 100)
 
     return run
+
+
+def load_towers(model: str, device: str):
+    """Towers in the precision that the device is best at, and the head that was taken off."""
+    import torch
+
+    from lib.precision import set_precision
+
+    towers, head = build_towers(model)
+    precision = "float32" if device == "cpu" else "bfloat16"
+    towers = towers.to(device, memory_format=torch.channels_last)
+    return set_precision(towers, precision, torch.device(device)), head
+
+
+def read_pixels(model: str, shard: str, count: int) -> Iterator:
+    """Pixels of the shard's images as the model wants them, decoded on all cores."""
+    from lib.ahead import map_ahead
+    from lib.corpus import select_samples
+    from lib.features import decode_first
+    from lib.models import get_transform
+
+    decode = decode_first(get_transform(get_architecture(model)))
+    keys = [make_key(number) for number in range(count)]
+    return map_ahead(decode, select_samples([shard], keys), os.cpu_count())
 
 
 def choose_batch(side: Side, in_process: bool) -> Side:

@@ -1,8 +1,10 @@
 """The benchmark suite: every row runs in its smallest form, sides agree, and the page is whole."""
 
 import json
+import re
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +18,7 @@ from benchmarks.original import draw_swaps, evaluate_pruned, make_similarities
 from benchmarks.overhead import Clocked, Run, Took
 from benchmarks.settings import Settings, draw_captions, read_captions
 from benchmarks.suite import MODULES, run_row, write_page
+from benchmarks.towers import TINY
 from benchmarks.whole_study import make_config
 from lib.captions import vectorise
 from lib.config import check_config
@@ -148,7 +151,16 @@ def test_captions_are_those_of_the_list_first(tmp_path):
 
 
 def test_modules_of_rows_are_those_of_the_folder():
-    others = {"settings", "measuring", "original", "towers", "suite", "web", "verdicts"}
+    others = {
+        "gpu_pruning",
+        "settings",
+        "measuring",
+        "original",
+        "towers",
+        "suite",
+        "web",
+        "verdicts",
+    }
     others |= {"differences", "download", "download_shards", "precision", "scaling"}
     others |= {"scaling_probes", "overhead", "simulation_regimes", "clip_benchmark_scores"}
     folder = benchmarks.suite.ROOT / "benchmarks"
@@ -174,7 +186,20 @@ def test_the_overhead_of_the_embedded_study_is_all_that_is_no_work(monkeypatch, 
     assert not (tmp_path / embedded_study.RESULTS).exists()
 
 
-def test_what_a_gpu_is_asked_for_runs_on_a_cpu(monkeypatch):
-    monkeypatch.setattr("benchmarks.gpu.MODEL", "tiny")
-    for prepare in (gpu.prepare_forward, gpu.prepare_extraction):
-        assert prepare(6, 3, "cpu")() == {"MiB": 0.0}
+def test_what_a_gpu_is_asked_for_runs_on_a_cpu(monkeypatch, tmp_path):
+    small = {"IMAGES": 6, "IMAGE_BATCH": 3, "PAIRS": 80, "PAIR_BATCH": 16, "STEPS": 2, "HEADS": 2}
+    small |= {"EMBEDDINGS": 200, "MODEL": TINY, "DEVICE": "cpu", "PEERS": tmp_path / "none"}
+    for name, value in small.items():
+        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "measure", partial(measure, in_process=True))
+    monkeypatch.setattr(gpu, "_name_gpu", lambda: "CPU")
+    extraction, heads, silhouettes = (
+        measure_row()
+        for measure_row in (gpu.measure_extraction, gpu.measure_heads, gpu.measure_silhouettes)
+    )
+    assert "of forward passes" in extraction.measured
+    differences = [
+        float(re.search(r"difference of an? [^:]+: (\S+)\.", row.notes[1]).group(1))
+        for row in (heads, silhouettes)
+    ]
+    assert max(differences) < 1e-6
