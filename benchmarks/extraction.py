@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measuring import PEERS, Side, compare, measure, median_ratio, median_seconds
+from benchmarks.measuring import PEERS, Side, compare, median_ratio, median_seconds
 from benchmarks.settings import Row, Settings, format_table, tell
-from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
+from benchmarks.towers import (
+    CPU_BATCH,
+    TINY,
+    build_towers,
+    get_architecture,
+    make_key,
+    write_images,
+)
 from benchmarks.towers import summarise_features as summarise
 
-BATCHES = (32, 64, 128)  # of which each side is given its best
 SIDE = 300  # pixels of the pictures in the shard
 
 
@@ -136,31 +142,24 @@ def read_pixels(model: str, shard: str, count: int) -> Iterator:
     return map_ahead(decode, select_samples([shard], keys), os.cpu_count())
 
 
-def choose_batch(side: Side, in_process: bool) -> Side:
-    """A side with the batch size with which it is fastest on these images."""
-    sides = [side._replace(arguments=side.arguments | {"batch": batch}) for batch in BATCHES]
-    return min(sides, key=lambda each: measure(each, in_process).seconds)
-
-
 def measure_rows(settings: Settings) -> list[Row]:
     model = settings.choose(TINY, "ViT-B-32", "ViT-B-32")
     count = settings.choose(40, 192, 512)
     with tempfile.TemporaryDirectory() as name:
         shard = str(Path(name, "images.tar"))
         write_images(shard, count, SIDE)
-        arguments = {"model": model, "shard": shard, "count": count}
+        arguments = {"model": model, "shard": shard, "count": count, "batch": CPU_BATCH}
         sides = {
             "forward passes": Side("extraction", "prepare_forward", arguments),
             "ours": Side("extraction", "prepare_ours", arguments),
         }
         if PEERS.exists() and not settings.in_process:
             sides["CLIP_benchmark"] = Side("extraction", "prepare_peer", arguments, python=PEERS)
-        sides = {name: choose_batch(side, settings.in_process) for name, side in sides.items()}
-        costs = compare(sides, settings.choose(1, 3, 3), settings.in_process)
-    return [make_row(model, count, sides, costs)]
+        costs = compare(sides, settings.choose(1, 3, 5), settings.in_process)
+    return [make_row(model, count, costs)]
 
 
-def make_row(model: str, count: int, sides: dict[str, Side], costs: dict) -> Row:
+def make_row(model: str, count: int, costs: dict) -> Row:
     """Rates of all sides, and ratios to ours."""
     ratios = {name: median_ratio(costs[name], costs["ours"]) for name in costs if name != "ours"}
     embeddings = [np.array(some[0].found) for some in costs.values()]
@@ -168,7 +167,6 @@ def make_row(model: str, count: int, sides: dict[str, Side], costs: dict) -> Row
     table = [
         [
             name,
-            str(sides[name].arguments["batch"]),
             f"{count / median_seconds(some):.1f}",
             f"{max(cost.peak for cost in some):,.0f}",
         ]
@@ -184,9 +182,9 @@ def make_row(model: str, count: int, sides: dict[str, Side], costs: dict) -> Row
         ", ".join(told),
         holds if peer is not None else f"{holds} (CLIP_benchmark is not set up)",
         [
-            format_table(["side", "batch", "images/s", "peak MiB"], table),
-            f"Pictures are JPEG files of {SIDE} pixels. Ours decodes them in the process that "
-            "computes, and writes the features; CLIP_benchmark decodes in processes beside, and "
-            f"projects. Largest difference of embeddings: {difference:.0e}.",
+            format_table(["side", "images/s", "peak MiB"], table),
+            f"JPEG files of {SIDE} pixels, batches of {CPU_BATCH}. Ours decodes in the process "
+            "that computes, and writes the features; CLIP_benchmark decodes in processes "
+            f"beside, and projects. Largest difference of embeddings: {difference:.0e}.",
         ],
     )

@@ -13,7 +13,14 @@ import yaml
 
 from benchmarks.measuring import ROOT, THREADS, Side, measure, time_action
 from benchmarks.settings import Row, Settings, draw_captions, format_table, tell
-from benchmarks.towers import TINY, build_towers, get_architecture, make_key, write_images
+from benchmarks.towers import (
+    CPU_BATCH,
+    TINY,
+    build_towers,
+    get_architecture,
+    make_key,
+    write_images,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +29,6 @@ DATASETS = ("one", "two")
 SHARDS = 4
 SIDE = 300  # pixels of the pictures
 SHOWN = 10  # rules of which the time is told
-BATCH = 32  # with which ViT-B/32 is fastest on a CPU, in the study as in the bare pass
 
 
 def prepare_pass(model: str, images: int, texts: int, batch: int) -> Callable[[], dict]:
@@ -123,7 +129,7 @@ def make_config(model: str, pairs: int) -> dict:
         "export": "none",
         "sensitivity": [{"name": "short", "lr": 0.001, "epochs": 1}],
     }
-    config["evaluation"]["batch_size"] = BATCH
+    config["evaluation"]["batch_size"] = CPU_BATCH
     dim = get_architecture(model)["embed_dim"]
     config["pruning"] |= {"keep": [dim // 4, dim // 2, 3 * dim // 4], "draws": 10}
     del config["downstream"]  # its pairs are drawn ones, of another size than these images
@@ -155,7 +161,7 @@ def measure_rows(settings: Settings) -> list[Row]:
         "model": model,
         "images": pairs + len(DATASETS) * images,
         "texts": pairs + len(DATASETS) * len(CLASSES),
-        "batch": BATCH,
+        "batch": CPU_BATCH,
     }
     bare = measure(Side("whole_study", "prepare_pass", arguments), settings.in_process).found
     logger.info("one pass, in seconds: %s", bare)

@@ -4,24 +4,26 @@
 rule evaluate_heads:
     input:
         heads=RESULTS / "heads/{model}/{head}.safetensors",
-        features=DATA / "features/{model}/datasets/{dataset}.safetensors",
+        features=expand(
+            DATA / "features/{{model}}/datasets/{dataset}.safetensors", dataset=TESTED
+        ),
     output:
-        metrics=RESULTS / "evaluations/{model}/{head}/{dataset}.json",
-        per_image=RESULTS / "evaluations/{model}/{head}/{dataset}.npz",
+        metrics=expand(RESULTS / "evaluations/{{model}}/{{head}}/{dataset}.json", dataset=TESTED),
+        per_image=expand(RESULTS / "evaluations/{{model}}/{{head}}/{dataset}.npz", dataset=TESTED),
     log:
-        LOGS / "evaluate_heads/{model}/{head}/{dataset}.log",
+        LOGS / "evaluate_heads/{model}/{head}.log",
     benchmark:
-        BENCHMARKS / "evaluate_heads/{model}/{head}/{dataset}.tsv"
+        BENCHMARKS / "evaluate_heads/{model}/{head}.tsv"
     conda:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
         mem_mb=get_growing(1000),
-        runtime=get_growing(5),
+        runtime=get_growing(10),
     params:
         code=get_code_hash("evaluate_heads.py"),
     message:
-        "Evaluate {wildcards.model}, {wildcards.head}, on {wildcards.dataset}"
+        "Evaluate {wildcards.model}, {wildcards.head}, on all datasets"
     script:
         "../scripts/evaluate_heads.py"
 

@@ -1,4 +1,4 @@
-"""Makes zero-shot metrics and per-image outcomes of all heads in a file, on one dataset."""
+"""Makes zero-shot metrics and per-image outcomes of all heads in a file, dataset by dataset."""
 
 import json
 import math
@@ -8,23 +8,27 @@ import numpy as np
 from lib.feature_store import read_dataset_features
 from lib.files import atomic_path
 from lib.heads import read_heads
-from lib.progress import start_log
+from lib.progress import Progress, start_log
 from lib.zeroshot import evaluate
 
 start_log(snakemake.log[0])
-dataset = read_dataset_features(snakemake.input.features)
 heads = read_heads(snakemake.input.heads)
-results = {
-    label: evaluate(dataset.images, dataset.labels, dataset.texts, head)
-    for label, head in heads.items()
-}
-per_image = {
-    name: np.stack([result.pop(name) for result in results.values()])
-    for name in ("correct", "silhouettes")
-}
-for result in results.values():
-    result["acc5"] = None if math.isnan(result["acc5"]) else result["acc5"]  # JSON has no NaN
-with atomic_path(snakemake.output.metrics) as temporary:
-    temporary.write_text(json.dumps(results, indent=1))
-with atomic_path(snakemake.output.per_image) as temporary:
-    np.savez(temporary, labels=list(heads), **per_image)
+outputs = zip(snakemake.output.metrics, snakemake.output.per_image, strict=True)
+progress = Progress("evaluations", len(snakemake.input.features), "datasets")
+for features, (metrics, per_image) in zip(snakemake.input.features, outputs, strict=True):
+    dataset = read_dataset_features(features)
+    results = {
+        label: evaluate(dataset.images, dataset.labels, dataset.texts, head)
+        for label, head in heads.items()
+    }
+    outcomes = {
+        name: np.stack([result.pop(name) for result in results.values()])
+        for name in ("correct", "silhouettes")
+    }
+    for result in results.values():
+        result["acc5"] = None if math.isnan(result["acc5"]) else result["acc5"]  # JSON has no NaN
+    with atomic_path(metrics) as temporary:
+        temporary.write_text(json.dumps(results, indent=1))
+    with atomic_path(per_image) as temporary:
+        np.savez(temporary, labels=list(heads), **outcomes)
+    progress.advance(1)
