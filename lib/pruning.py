@@ -120,7 +120,7 @@ def sweep_silhouette(
     An image whose kept coordinates are all zero has distance 1 to all others.
     """
     order, sizes, positions = _check_pass(order, keep, image_embeddings.shape[1])
-    rows = image_embeddings[:, order]
+    rows = image_embeddings.take(order, axis=1)  # unlike an index, in row-major order
     scores = [silhouette_score(rows[:, :size], labels) for size in sizes]
     return np.array(scores)[positions]
 

@@ -42,7 +42,7 @@ def silhouette_samples(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray
     norms, sums = _norms_and_class_sums(embeddings, codes, len(counts))
     samples = np.empty(len(embeddings))
     for block in _blocks(len(embeddings)):
-        products = embeddings[block].astype(np.float64) @ sums.T
+        products = embeddings[block].astype(np.float64, order="C") @ sums.T
         products /= np.where(norms[block] == 0, 1, norms[block])[:, None]
         samples[block] = _scores(products, norms[block] > 0, codes[block], counts)
     return samples
@@ -78,7 +78,7 @@ def _norms_and_class_sums(
     norms = np.empty(len(embeddings))
     sums = np.zeros((n_classes, embeddings.shape[1]))
     for block in _blocks(len(embeddings)):
-        rows = embeddings[block].astype(np.float64)
+        rows = embeddings[block].astype(np.float64, order="C")
         norms[block] = np.sqrt(np.vecdot(rows, rows))
         weights = 1 / np.where(norms[block] == 0, 1, norms[block])
         one_a_row = (weights, codes[block], np.arange(len(rows) + 1))
