@@ -12,19 +12,18 @@ TARGETS = {10: 200, 100: 60}  # how many times faster, by the number of classes
 
 LIMIT = """\
 A process' first call pays for memory that is new to it: scikit-learn's 0.8 GB of distances cost it
-more than the arithmetic. Called again it has them at hand, and that is what is held
-against the target.
+more than the arithmetic. Called again it has them at hand: that is what is held to the target.
 
-Ours is exact in float64 (scikit-learn's is in float32 here). Of 9.4 ms with 10 classes, 1.5 turn
-the rows into float64 (twice, in blocks that stay in the cache), 0.5 take their lengths, 1.4 the
-class sums, about 5 are the product of (n, dim) and (dim, classes), 0.8 the minima over classes.
-With 100 classes the product takes 12 of 18 ms, at 90 GFLOP/s of two cores: 60 times as fast as
-scikit-learn would be 11 ms, 200 times with 10 classes 3.4 ms, less than the conversion, the lengths
-and the sums alone. Tried and kept: class sums as a sparse product, which leaves rows in their order
-(13 ms with 10 classes where they were sorted, 21 with 100). Tried and left: blocks of 32 to 256
-rows (21 to 10 ms with 10 classes, 43 to 20 with 100), products in pieces so small that one thread
-computes them (4.3 instead of 2.7 ms), sums by `np.add.reduceat` (21 instead of 5 ms). Not done:
-float32 for the product, in half of its time, but distances near zero would be wrong."""
+Ours is exact in float64 (scikit-learn's is in float32 here). Of 7 ms with 10 classes, 1.5 turn the
+rows into float64 (twice, in blocks that stay in the cache), 0.5 take their lengths, 1.4 the class
+sums, 2.7 are the product of (n, dim) and (dim, classes), 0.8 the minima over classes. With 100
+classes the product takes 12 of 18 ms, at 85 GFLOP/s of two cores. 60 times as fast as
+scikit-learn's repeated calls would be 11 ms; 200 times, with 10 classes, 3.4 ms: less than all but
+the product. Tried and kept: class sums as a sparse product, which leaves rows in their order (13 ms
+with 10 classes where they were sorted, 21 with 100). Tried and left: blocks of 32 to 256 rows (21
+to 10 ms with 10 classes, 43 to 20 with 100), products in pieces so small that one thread computes
+them (4.3 instead of 2.7 ms), sums by `np.add.reduceat` (21 instead of 5 ms). Not done: float32 for
+the product, in half of its time, but distances near zero would be wrong."""
 
 
 def draw_embeddings(count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:

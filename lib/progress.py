@@ -27,7 +27,7 @@ def start_log(path: str | Path) -> None:
     )
     logging.captureWarnings(True)
     sys.excepthook = _log_error
-    # What is left dies with the process: to collect it takes as long as a third of PyTorch's import.
+    # What is left dies with the process: collecting it takes a third as long as PyTorch's import.
     atexit.register(gc.freeze)
     atexit.register(_log_cpu_time, to_start=time.process_time())
 
