@@ -4,9 +4,7 @@
 rule evaluate_heads:
     input:
         heads=RESULTS / "heads/{model}/{head}.safetensors",
-        features=expand(
-            DATA / "features/{{model}}/datasets/{dataset}.safetensors", dataset=TESTED
-        ),
+        features=expand(DATA / "features/{{model}}/datasets/{dataset}.safetensors", dataset=TESTED),
     output:
         metrics=expand(RESULTS / "evaluations/{{model}}/{{head}}/{dataset}.json", dataset=TESTED),
         per_image=expand(RESULTS / "evaluations/{{model}}/{{head}}/{dataset}.npz", dataset=TESTED),
