@@ -1,6 +1,5 @@
 """Features of images from shards, beside bare forward passes and CLIP_benchmark's extraction."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,20 +9,22 @@ import numpy as np
 from benchmarks.measuring import PEERS, Side, compare, median_ratio, median_seconds
 from benchmarks.settings import Row, Settings, format_table, tell
 from benchmarks.towers import (
+    CORES,
     CPU_BATCH,
+    SHOWN,
     TINY,
     build_towers,
     get_architecture,
     make_key,
-    write_images,
+    write_shards,
 )
 from benchmarks.towers import summarise_features as summarise
 
-SIDE = 300  # pixels of the pictures in the shard
+SIDE = 300  # pixels of the pictures in the shards
 
 
 def prepare_forward(
-    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+    model: str, shards: list[str], count: int, batch: int, device: str = "cpu"
 ) -> Callable[[], list]:
     """Forward passes alone, on tensors that are ready."""
     import torch
@@ -31,21 +32,21 @@ def prepare_forward(
     from lib.zeroshot import embed
 
     towers, head = load_towers(model, device)
-    pixels = torch.stack(list(read_pixels(model, shard, count))).to(device)
-    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    pixels = torch.stack(list(read_pixels(model, shards, count)))
+    pixels = pixels.contiguous(memory_format=torch.channels_last).to(device)
 
     @torch.inference_mode()
     def run() -> list:
         features = torch.cat([towers.encode_image(part).float() for part in pixels.split(batch)])
-        return summarise(embed(features.cpu().numpy(), head.image_projection))
+        return summarise(embed(features[:SHOWN].cpu().numpy(), head.image_projection))
 
     return run
 
 
 def prepare_ours(
-    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+    model: str, shards: list[str], count: int, batch: int, device: str = "cpu"
 ) -> Callable[[], list]:
-    """The study's extraction, from the shard to the file of features."""
+    """The study's extraction, from the shards to the file of features."""
     import torch
 
     from lib.features import extract_views
@@ -57,30 +58,30 @@ def prepare_ours(
     transform = get_transform(get_architecture(model))
     keys = [make_key(number) for number in range(count)]
     where = torch.device(device)
-    threads = count_decoders(where, os.cpu_count())
+    threads = count_decoders(where, CORES)
 
     def run() -> list:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name, "features.npy")
             extract_views(
-                path, towers, [shard], keys, transform, 1, 0, batch, where, threads=threads
+                path, towers, shards, keys, transform, 1, 0, batch, where, threads=threads
             )
-            return summarise(embed(np.load(path)[0], head.image_projection))
+            return summarise(embed(np.load(path)[0, :SHOWN], head.image_projection))
 
     return run
 
 
-def prepare_decoding(model: str, shard: str, count: int) -> Callable[[], int]:
+def prepare_decoding(model: str, shards: list[str], count: int) -> Callable[[], int]:
     """What the study's extraction does beside the towers, on all cores: decode and transform."""
 
     def run() -> int:
-        return sum(1 for _ in read_pixels(model, shard, count))
+        return sum(1 for _ in read_pixels(model, shards, count))
 
     return run
 
 
 def prepare_peer(
-    model: str, shard: str, count: int, batch: int, device: str = "cpu"
+    model: str, shards: list[str], count: int, batch: int, device: str = "cpu"
 ) -> Callable[[], list]:
     """CLIP_benchmark's zero-shot evaluation, with unit vectors for classes: it then yields the
     embeddings themselves (times 100). Its features for a linear probe ask for a GPU."""
@@ -102,13 +103,14 @@ def prepare_peer(
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name, "test")
             folder.mkdir()
-            (folder / "nshards.txt").write_text("1")
-            (folder / "0.tar").symlink_to(shard)
+            (folder / "nshards.txt").write_text(str(len(shards)))
+            for number, shard in enumerate(shards):
+                (folder / f"{number}.tar").symlink_to(shard)
             for file in ("classnames.txt", "zeroshot_classification_templates.txt"):
                 Path(name, file).write_text("{c}")
             data = build_dataset("wds/benchmark", root=name, transform=transform, split="test")
             loader = torch.utils.data.DataLoader(
-                data.batched(batch), batch_size=None, num_workers=os.cpu_count()
+                data.batched(batch), batch_size=None, num_workers=CORES
             )
             logits, _ = run_classification(towers, classes, loader, device, amp=device != "cpu")
         if len(logits) != count:
@@ -126,12 +128,11 @@ def load_towers(model: str, device: str):
 
     towers, head = build_towers(model)
     precision = "float32" if device == "cpu" else "bfloat16"
-    towers = towers.to(device, memory_format=torch.channels_last)
-    return set_precision(towers, precision, torch.device(device)), head
+    return set_precision(towers.to(device), precision, torch.device(device)), head
 
 
-def read_pixels(model: str, shard: str, count: int) -> Iterator:
-    """Pixels of the shard's images as the model wants them, decoded on all cores."""
+def read_pixels(model: str, shards: list[str], count: int) -> Iterator:
+    """Pixels of the shards' images as the model wants them, decoded on all cores."""
     from lib.ahead import map_ahead
     from lib.corpus import select_samples
     from lib.features import decode_first
@@ -139,16 +140,15 @@ def read_pixels(model: str, shard: str, count: int) -> Iterator:
 
     decode = decode_first(get_transform(get_architecture(model)))
     keys = [make_key(number) for number in range(count)]
-    return map_ahead(decode, select_samples([shard], keys), os.cpu_count())
+    return map_ahead(decode, select_samples(shards, keys), CORES)
 
 
 def measure_rows(settings: Settings) -> list[Row]:
     model = settings.choose(TINY, "ViT-B-32", "ViT-B-32")
     count = settings.choose(40, 192, 512)
     with tempfile.TemporaryDirectory() as name:
-        shard = str(Path(name, "images.tar"))
-        write_images(shard, count, SIDE)
-        arguments = {"model": model, "shard": shard, "count": count, "batch": CPU_BATCH}
+        shards = write_shards(Path(name), count, SIDE)
+        arguments = {"model": model, "shards": shards, "count": count, "batch": CPU_BATCH}
         sides = {
             "forward passes": Side("extraction", "prepare_forward", arguments),
             "ours": Side("extraction", "prepare_ours", arguments),

@@ -81,8 +81,8 @@ def _norms_and_class_sums(
         rows = embeddings[block].astype(np.float64, order="C")
         norms[block] = np.sqrt(np.vecdot(rows, rows))
         weights = 1 / np.where(norms[block] == 0, 1, norms[block])
-        one_a_row = (weights, codes[block], np.arange(len(rows) + 1))
-        sums += csc_matrix(one_a_row, shape=(n_classes, len(rows))) @ rows
+        members = (weights, codes[block], np.arange(len(rows) + 1))  # data, indices, indptr
+        sums += csc_matrix(members, shape=(n_classes, len(rows))) @ rows
     if not np.isfinite(norms).all():
         raise ValueError("embeddings hold values that are not finite, or too large to square")
     return norms, sums

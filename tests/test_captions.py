@@ -236,6 +236,15 @@ def test_texts_of_the_same_frequent_terms_lie_together(corpus):
     assert terms == sorted(terms, key=lambda ranked: (ranked + [10**6] * 3)[:3])
 
 
+def test_equal_texts_list_each_other_and_never_themselves():
+    """Of 30 equally similar texts, most push themselves off a list of 2 + 1 places."""
+    captions = [f"a dog {'!' * number}" for number in range(30)]
+    neighbours = find_neighbours(captions, 2, tfidf={"max_df": 1.0}, identity=range(30))
+    assert (neighbours.indices >= 0).all()
+    assert (neighbours.indices != np.arange(30)[:, None]).all()
+    assert neighbours.similarities == pytest.approx(np.ones((30, 2)))
+
+
 def test_neighbours_are_read_as_they_were_written(corpus, tmp_path):
     neighbours = find_neighbours(corpus[0], 9)
     path, again = tmp_path / "neighbours.npz", tmp_path / "again.npz"
