@@ -36,40 +36,37 @@ def make_key(number: int) -> str:
     return f"{number:09d}"
 
 
-def write_shards(folder: Path, count: int, side: int) -> list[str]:
-    """As many shards as cores, so that a peer's workers each have one, of as many images in all."""
-    bounds = np.linspace(0, count, CORES + 1).astype(int).tolist()
-    shards = []
-    for first, end in itertools.pairwise(bounds):
-        shards.append(str(folder / f"{len(shards)}.tar"))
-        write_images(shards[-1], end - first, side, first)
-    return shards
+def write_images(path: str | Path, count: int, side: int) -> None:
+    """One shard of the samples of `make_samples`."""
+    write_shard(path, make_samples(count, side))
 
 
-def write_images(path: str | Path, count: int, side: int, first: int = 0) -> None:
-    """One shard of JPEG files of `side` pixels with a label and a caption each.
+def write_shards(folder: Path, count: int, side: int, shards: int = CORES) -> list[str]:
+    """The samples of `make_samples` in shards 0.tar, 1.tar and so on: by default one for each core,
+    so that every worker of a peer has one."""
+    samples = make_samples(count, side)
+    bounds = np.linspace(0, count, shards + 1).astype(int).tolist()
+    paths = [str(folder / f"{number}.tar") for number in range(shards)]
+    for path, (first, end) in zip(paths, itertools.pairwise(bounds), strict=True):
+        write_shard(path, samples[first:end])
+    return paths
 
-    Args:
-        first: number of the first, for its key.
-    """
+
+def make_samples(count: int, side: int) -> list[Sample]:
+    """JPEG files of `side` pixels with a label and a caption each."""
     files, captions = draw_jpegs(count, side), draw_captions(count)
-    write_shard(
-        path,
-        (
-            Sample(
-                make_key(first + number),
-                {
-                    "jpg": files[number],
-                    "cls": str(number % 10).encode(),
-                    "txt": captions[number].encode(),
-                    "json": encode_json(
-                        {"caption": captions[number], "key": make_key(first + number)}
-                    ),
-                },
-            )
-            for number in range(count)
-        ),
-    )
+    return [
+        Sample(
+            make_key(number),
+            {
+                "jpg": files[number],
+                "cls": str(number % 10).encode(),
+                "txt": captions[number].encode(),
+                "json": encode_json({"caption": captions[number], "key": make_key(number)}),
+            },
+        )
+        for number in range(count)
+    ]
 
 
 def summarise_features(embeddings: np.ndarray) -> list[list[float]]:

@@ -18,8 +18,8 @@ from benchmarks.towers import (
     TINY,
     build_towers,
     get_architecture,
-    make_key,
     write_images,
+    write_shards,
 )
 
 logger = logging.getLogger(__name__)
@@ -67,26 +67,10 @@ def prepare_pass(model: str, images: int, texts: int, batch: int) -> Callable[[]
 
 def write_files(folder: Path, model: str, pairs: int, images: int) -> None:
     """A study's files: a model with random weights, shards, two datasets."""
-    from benchmarks.settings import draw_jpegs
-    from lib.corpus import Sample, encode_json, write_shard
     from lib.models import build_model, save_model
 
     save_model(folder / "model.safetensors", build_model(get_architecture(model), seed=0), {})
-    captions, files = draw_captions(pairs), draw_jpegs(pairs, SIDE)
-    each = -(-pairs // SHARDS)
-    for shard in range(SHARDS):
-        samples = (
-            Sample(
-                make_key(number),
-                {
-                    "jpg": files[number],
-                    "txt": captions[number].encode(),
-                    "json": encode_json({"caption": captions[number], "key": make_key(number)}),
-                },
-            )
-            for number in range(shard * each, min((shard + 1) * each, pairs))
-        )
-        write_shard(folder / f"pairs/{shard}.tar", samples)
+    write_shards(folder / "pairs", pairs, SIDE, SHARDS)
     (folder / "names.txt").write_text("\n".join(CLASSES))
     for name in DATASETS:
         write_images(folder / f"{name}.tar", images, SIDE)

@@ -13,9 +13,9 @@ from lib.zeroshot import evaluate
 
 start_log(snakemake.log[0])
 heads = read_heads(snakemake.input.heads)
-outputs = zip(snakemake.output.metrics, snakemake.output.per_image, strict=True)
+files = (snakemake.input.features, snakemake.output.metrics, snakemake.output.per_image)
 progress = Progress("evaluations", len(snakemake.input.features), "datasets")
-for features, (metrics, per_image) in zip(snakemake.input.features, outputs, strict=True):
+for features, metrics, per_image in zip(*files, strict=True):
     dataset = read_dataset_features(features)
     results = {
         label: evaluate(dataset.images, dataset.labels, dataset.texts, head)
