@@ -16,11 +16,11 @@ LIMIT = """\
 Both draw at random, from other streams: rates are equal, and similarities up to the draws.
 Vectorising is left out of the seconds.
 
-Of 0.25 s of ours, 77 ms are the product of sparse matrices on two threads, 15 the order of the
-texts and the tables of neighbours, 50 the words that are compared (32 of them token ids, which the
-original does not look at), 105 the visits of four swaps. How many times faster that is depends on
-the machine: on another with two cores (2026-11-24) the original took 16.3 s, here 3.2 to 3.7 s.
-40 times as fast as here would be 80 to 90 ms, hardly more than the product."""
+Of 0.25 s of ours on two cores of an AMD EPYC (2026-11-27), 77 ms are the product of sparse matrices
+on two threads, 15 the order of the texts and the tables of neighbours, 50 the words that are
+compared (32 of them token ids, which the original does not look at), 105 the visits of four swaps.
+How many times faster that is depends on the machine: on another with two cores the original took
+16 s, on that one 3.2. 40 times as fast would be 80 ms there, hardly more than the product."""
 
 
 @contextmanager
@@ -112,10 +112,6 @@ def measure_rows(settings: Settings) -> list[Row]:
             "40 times faster, 1/10 of its memory",
             f"{faster:.0f} times, {share:.2f} of its memory",
             tell(faster >= 40 and share <= 0.1),
-            [
-                format_table([*headings, "mean similarity of swapped pairs"], table),
-                "Both draw at random, from other streams: rates are equal, and similarities up to "
-                "the draws. Vectorising is left out of the seconds.",
-            ],
+            [format_table([*headings, "mean similarity of swapped pairs"], table), LIMIT],
         )
     ]
