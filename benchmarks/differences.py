@@ -24,6 +24,7 @@ from lib.architectures import read_architecture
 from lib.captions import find_neighbours, swap, token_words
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
+from lib.evaluation import evaluate, evaluate_embeddings
 from lib.feature_store import read_dataset_features
 from lib.features import extract_images, extract_texts
 from lib.finetune import Pairs, Recipe, finetune, retrieval_accuracy, select_pairs
@@ -34,7 +35,7 @@ from lib.pretrain import CLIP_MEAN, CLIP_STD
 from lib.pruning import high_purity_order, sweep_accuracy
 from lib.purity import measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
-from lib.zeroshot import class_embeddings, embed, evaluate, evaluate_embeddings
+from lib.zeroshot import class_embeddings, embed
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "laclip"

@@ -44,7 +44,6 @@ NAMES = {"image": IMAGE_NAMES, "text": TEXT_NAMES}
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")  # where a checkpoint keeps its weights
 _PREFIXES = ("module.", "_orig_mod.")  # left by distributed training and by compilation
-_LISTED = 3  # names of weights that an error lists of each sort
 
 
 def read_projections(
@@ -88,12 +87,9 @@ def load_state_dict(path: str | Path) -> dict[str, "torch.Tensor"]:
     """
     path = Path(path)
     if _is_safetensors(path):
-        from safetensors.torch import load_file
+        from lib.weights import read_weights  # imports torch
 
-        try:
-            state: Any = load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a safetensors file: {error}") from error
+        state: Any = read_weights(path)
     else:
         state = _find_weights(_load_torch(path), path)
     weights: dict[str, Any] = {}
@@ -103,35 +99,6 @@ def load_state_dict(path: str | Path) -> dict[str, "torch.Tensor"]:
             raise ValueError(f"{path} holds '{plain}' twice, with and without a prefix")
         weights[plain] = tensor
     return weights
-
-
-def check_weights(
-    found: dict[str, "torch.Tensor"], expected: dict[str, "torch.Tensor"], path: str | Path
-) -> None:
-    """Hold the weights of a checkpoint against those of its architecture, name by name.
-
-    Raises:
-        ValueError: says what is missing, unexpected or of another shape: how many, and the first.
-    """
-    differences = {
-        "missing": [name for name in expected if name not in found],
-        "unexpected": [name for name in found if name not in expected],
-        "of another shape": [
-            f"{name} {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
-            for name, tensor in expected.items()
-            if name in found and found[name].shape != tensor.shape
-        ],
-    }
-    problems = [
-        f"{len(names)} {what} ({', '.join(names[:_LISTED])}{', ...' if names[_LISTED:] else ''})"
-        for what, names in differences.items()
-        if names
-    ]
-    if problems:
-        raise ValueError(
-            f"{path} does not fit its architecture: of {len(expected)} weights expected are "
-            f"{'; '.join(problems)}"
-        )
 
 
 def check_sha256(path: str | Path, expected: str | None) -> str:

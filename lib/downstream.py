@@ -6,7 +6,7 @@ images (`tests/test_clip_benchmark.py`); nearest neighbours, which it lacks, are
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,12 +22,13 @@ from lib.zeroshot import (
     check_labels,
     class_embeddings,
     embed,
+    logit_blocks,
     mean_per_class_recall,
     predict,
+    true_ranks,
 )
 
 RECALLS = (1, 5, 10)  # the k of recall@k
-_BLOCK = 1024  # rows whose cosines to all others are held in float64 at a time
 _GROUP = 2**27  # numbers of training embeddings that probes of several heads share: half a GiB
 
 
@@ -174,7 +175,7 @@ def predict_neighbours(
     if len(train) < k:
         raise ValueError(f"{len(train)} training images, expected at least the {k} neighbours")
     predictions = np.empty(len(test), dtype=np.int64)
-    for start, cosines in _cosine_blocks(test, train):
+    for start, cosines in logit_blocks(test, train):
         nearest = np.argpartition(cosines, len(train) - k, axis=1)[:, -k:]
         cells = train_labels[nearest] + n_classes * np.arange(len(cosines))[:, None]
         votes = np.bincount(cells.ravel(), minlength=n_classes * len(cosines))
@@ -205,7 +206,7 @@ def train_probes(
     weights = initial.T.repeat(heads, 1, 1).requires_grad_()
     initial = torch.empty(n_classes).uniform_(-bound, bound, generator=generator)
     biases = initial.repeat(heads, 1, 1).requires_grad_()
-    optimiser = AdamW([weights, biases], settings.weight_decay, betas=(0.9, 0.999), eps=1e-8)
+    optimizer = AdamW([weights, biases], settings.weight_decay, betas=(0.9, 0.999), eps=1e-8)
     steps = settings.epochs * -(-count // settings.batch_size)
     step = 0
     for _ in range(settings.epochs):
@@ -215,7 +216,7 @@ def train_probes(
             functional.cross_entropy(
                 logits.flatten(0, 1), targets[rows].repeat(heads), reduction="sum"
             ).div(len(rows)).backward()
-            optimiser.step(settings.lr * (1 + math.cos(math.pi * step / steps)) / 2)
+            optimizer.step(settings.lr * (1 + math.cos(math.pi * step / steps)) / 2)
             step += 1
     return weights.detach().numpy(), biases.detach().numpy()[:, 0]
 
@@ -251,32 +252,17 @@ def retrieval_ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """
     if queries.shape != gallery.shape:
         raise ValueError(f"pairs of {queries.shape} and {gallery.shape}, expected the same shape")
-    ranks = np.empty(len(queries), dtype=np.int64)
-    for start, cosines in _cosine_blocks(queries, gallery):
-        own = np.arange(start, start + len(cosines))[:, None]
-        truth = np.take_along_axis(cosines, own, axis=1)
-        before = (cosines > truth) | ((cosines == truth) & (np.arange(len(gallery)) < own))
-        ranks[own[:, 0]] = before.sum(axis=1)
-    return ranks
+    return true_ranks(queries, np.arange(len(queries)), gallery)
 
 
 def _share(is_right: np.ndarray) -> Interval:
     return wilson_interval(int(is_right.sum()), len(is_right))
 
 
-def _cosine_blocks(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of cosines (rows, others), each with its first row; float64, as in `lib.zeroshot`."""
-    columns = others.T.astype(np.float64)
-    for start in range(0, len(rows), _BLOCK):
-        yield start, rows[start : start + _BLOCK].astype(np.float64) @ columns
-
-
 def _draw_order(count: int, generator: torch.Generator) -> torch.Tensor:
     """An epoch's order (count,) as PyTorch's shuffling `DataLoader` draws it."""
     drawn = torch.empty((), dtype=torch.int64)
-    drawn.random_(
-        generator=generator
-    )  # the loader's seed for its workers, which nothing else needs
+    drawn.random_(generator=generator)  # the loader's seed for its workers: nothing needs it here
     seed = int(drawn.random_(generator=generator))
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 

@@ -1,24 +1,24 @@
 """Whole checkpoints of fine-tuned heads: the pretrained weights with other projections."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
-from lib.finetune import Finetuned
 from lib.heads import Head
 from lib.layouts import from_open_clip
 
 
-def write_checkpoints(
-    paths: Iterable[str | Path], weights: dict[str, torch.Tensor], tuned: Finetuned, layout: str
-) -> None:
-    """Write the last and the best model of a fine-tune to two paths (see `write_checkpoint`)."""
-    last, best = paths
-    write_checkpoint(last, weights, tuned.head, tuned.history[-1], layout)
-    write_checkpoint(best, weights, tuned.best_head, tuned.history[tuned.best_epoch], layout)
+def find_best_epoch(history: Sequence[dict]) -> int:
+    """The epoch, counted from 0, of the highest validation accuracy; of equal ones, the first.
+
+    Args:
+        history: the records of a log.txt.
+    """
+    accuracies = [record["validation_accuracy"] for record in history]
+    return accuracies.index(max(accuracies))
 
 
 def write_checkpoint(
@@ -45,7 +45,7 @@ def write_checkpoint(
 def replace_head(weights: dict[str, torch.Tensor], head: Head) -> dict[str, torch.Tensor]:
     """A state dict with the projections of `head`, under its own names and orientation."""
     replaced = dict(weights)
-    projections = {"image": head.image_projection, "text": head.text_projection}
+    projections = head.projections()
     for key, name in find_projections(weights, projections, "the pretrained weights").items():
         matrix = torch.from_numpy(projections[key])
         replaced[name] = (matrix.T if NAMES[key][name] else matrix).contiguous()

@@ -19,7 +19,7 @@ from lib.figures import (
     styled,
 )
 from lib.frames import RANDOM_LEVEL
-from lib.purity import random_band, random_baseline
+from lib.random_projections import random_band, random_baseline
 
 BINS = 40
 

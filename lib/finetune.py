@@ -57,13 +57,13 @@ class Pairs(NamedTuple):
             chunk, image width), memory-mapped where it is large; view v is one crop of each image.
         rows: (n,) the rows of the corpus that are these pairs.
         texts: (n, text width) float32, the caption that is shown with each image.
-        text_ids: (n,) integers, equal where captions are equal.
+        captions: (n,) what `texts` are the features of, to tell which are equal.
     """
 
     images: Sequence[np.ndarray]
     rows: np.ndarray
     texts: np.ndarray
-    text_ids: np.ndarray
+    captions: np.ndarray
 
     @property
     def views(self) -> int:
@@ -76,11 +76,9 @@ class Pairs(NamedTuple):
 
 
 class Finetuned(NamedTuple):
-    """What a fine-tune yields: the last head, the best on validation, and what each epoch left."""
+    """What a fine-tune yields: the last head, that of every epoch, and a record of each."""
 
     head: Head
-    best_head: Head
-    best_epoch: int
     epoch_heads: list[Head]
     history: list[dict]
 
@@ -95,15 +93,15 @@ def finetune(
     state: StateFile | None = None,
     group: Group = ALONE,
 ) -> Finetuned:
-    """Train a copy of `head` with the contrastive loss; the best epoch is that of highest `score`.
+    """Train a copy of `head` with the contrastive loss.
 
     Epoch e sees view e modulo the number of views, so that `views` equal to the epochs draws a
     fresh crop of each image in every epoch. Several processes give the head of one, to rounding:
     each takes its part of every batch.
 
     Args:
-        score: accuracy of a head on data that are kept for this choice: held-out pairs, or a
-            validation set.
+        score: the validation accuracy of a head, taken after each epoch: on held-out pairs, or on
+            a dataset kept for it.
         state: where a fine-tune is kept that may be stopped, and found again when it is finished.
 
     Raises:
@@ -174,11 +172,11 @@ def epoch_order(count: int, epoch: int, seed: int) -> torch.Tensor:
 
 def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
     """Share of images (first view) whose nearest caption, of all distinct ones, is their own."""
-    _, first_rows = np.unique(pairs.text_ids, return_index=True)
+    _, first_rows, distinct = np.unique(pairs.captions, return_index=True, return_inverse=True)
     images = pairs.view(0) @ torch.tensor(head.image_projection)
     texts = torch.tensor(pairs.texts[first_rows]) @ torch.tensor(head.text_projection)
     nearest = (images @ functional.normalize(texts, dim=-1).T).argmax(dim=1).numpy()
-    return float(np.mean(pairs.text_ids[first_rows][nearest] == pairs.text_ids))
+    return float(np.mean(nearest == distinct))
 
 
 def choose_score(held_out: Pairs, dataset: DatasetFeatures | None) -> Callable[[Head], float]:
@@ -215,8 +213,8 @@ def select_pairs(
     """
     rows = rows[permutation[rows] >= 0]
     shown = permutation[rows]
-    _, text_ids = np.unique(np.asarray(captions, dtype=object)[shown], return_inverse=True)
-    return Pairs(images, rows, texts[shown].astype(np.float32, copy=False), text_ids)
+    shown_texts = texts[shown].astype(np.float32, copy=False)
+    return Pairs(images, rows, shown_texts, np.asarray(captions, dtype=object)[shown])
 
 
 def write_log(path: str | Path, history: list[dict]) -> None:
@@ -250,9 +248,8 @@ class _Training:
         self.embed = _Embed(head).to(device)
         self.replica = group.replicate(self.embed)
         self.projections = [self.embed.image_projection, self.embed.text_projection]
-        self.optimiser = AdamW(self.projections, recipe.weight_decay, recipe.betas, recipe.eps)
+        self.optimizer = AdamW(self.projections, recipe.weight_decay, recipe.betas, recipe.eps)
         self.epochs: list[list[torch.Tensor]] = []  # the projections after each
-        self.best_epoch = 0
         self.history: list[dict] = []
         self.losses: list[float] = []
 
@@ -266,14 +263,12 @@ class _Training:
                 f"the loss is {value} in epoch {len(self.history)}, step {len(self.losses)}"
             )
         loss.backward()
-        self.optimiser.step(lr)
+        self.optimizer.step(lr)
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:
-        """Record the epoch and keep its head; note whether it is better than all before."""
+        """Record the epoch and keep its head."""
         accuracy = float(score(_to_head(self.projections, self.logit_scale)))
-        if not self.history or accuracy > self.history[self.best_epoch]["validation_accuracy"]:
-            self.best_epoch = len(self.history)
         self.epochs.append(self._copy())
         record = {
             "epoch": len(self.history),
@@ -287,14 +282,13 @@ class _Training:
     def finish(self) -> Finetuned:
         """What the fine-tune yields."""
         heads = [_to_head(projections, self.logit_scale) for projections in self.epochs]
-        return Finetuned(heads[-1], heads[self.best_epoch], self.best_epoch, heads, self.history)
+        return Finetuned(heads[-1], heads, self.history)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "projections": self._copy(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
             "history": self.history,
             "losses": self.losses,
         }
@@ -303,9 +297,9 @@ class _Training:
         with torch.no_grad():
             for projection, stored in zip(self.projections, content["projections"], strict=True):
                 projection.copy_(stored)
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.epochs, self.best_epoch = content["epochs"], content["best_epoch"]
-        self.history, self.losses = content["history"], content["losses"]
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.epochs, self.history = content["epochs"], content["history"]
+        self.losses = content["losses"]
 
     def _copy(self) -> list[torch.Tensor]:
         return [projection.detach().clone() for projection in self.projections]

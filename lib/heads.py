@@ -4,6 +4,7 @@ A projection has shape (width, dim): column j is neuron j, the weights that yiel
 the embedding. NumPy alone is imported here: evaluating a head needs no deep-learning framework.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ class Head(NamedTuple):
     image_projection: np.ndarray
     text_projection: np.ndarray
     logit_scale: float
+
+    def projections(self) -> dict[str, np.ndarray]:
+        """The two projections by name, "image" and "text"."""
+        return {"image": self.image_projection, "text": self.text_projection}
 
 
 def write_heads(
@@ -72,6 +77,11 @@ def read_heads(path: str | Path) -> dict[str, Head]:
         )
         for label in labels
     }
+
+
+def choose_head(heads: Mapping[str, Head], seed: int | None) -> Head:
+    """The head that stands for all of a file: the pretrained one, or else that of a seed."""
+    return heads["pretrained"] if "pretrained" in heads else heads[str(seed)]
 
 
 def _label_order(label: str) -> list[tuple[bool, int, str]]:

@@ -32,11 +32,10 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 from torchvision.transforms.functional import resized_crop
 
 from lib.architectures import explain_refusal
-from lib.checkpoints import check_weights, load_state_dict
 from lib.files import atomic_path
 from lib.heads import Head
-from lib.layouts import from_open_clip, to_open_clip
 from lib.towers import Towers
+from lib.weights import check_weights, read_weights
 
 Model = open_clip.CLIP | open_clip.CustomTextCLIP
 
@@ -105,25 +104,6 @@ def complete_architecture(architecture: dict) -> dict:
     }
 
 
-def import_model(path: str | Path, architecture: dict, layout: str) -> Model:
-    """Build the architecture with the weights of a checkpoint of any origin.
-
-    Nothing is resized or left out: positional embeddings of another length are an error.
-
-    Args:
-        layout: the names in the file, "open_clip" or "laclip" (see `lib.layouts`).
-
-    Raises:
-        ValueError: the file is no checkpoint, or asks to execute something; or its weights are not
-            those of the architecture.
-    """
-    model = build_model(architecture)
-    state = load_state_dict(path)
-    check_weights(state, from_open_clip(model.state_dict(), layout), path)
-    model.load_state_dict(to_open_clip(state, layout))
-    return model
-
-
 def save_model(path: str | Path, model: nn.Module, metadata: dict[str, str]) -> None:
     """Write the whole state dict as safetensors, with what made it as metadata."""
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
@@ -138,7 +118,11 @@ def load_model(path: str | Path, architecture: dict) -> Model:
         ValueError: the file is no safetensors file, or names or shapes in it are not those of the
             architecture.
     """
-    return import_model(path, architecture, "open_clip")
+    model = build_model(architecture)
+    weights = read_weights(path)
+    check_weights(weights, model.state_dict(), path)
+    model.load_state_dict(weights)
+    return model
 
 
 def split_head(model: Model) -> tuple[Towers, Head]:

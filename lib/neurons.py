@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.heads import Head
+from lib.heads import Head, choose_head
 from lib.pruning import high_purity_order
-from lib.purity import mean_abs_cosines, neuron_scores, random_band, random_baseline
+from lib.purity import mean_abs_cosines, neuron_scores
+from lib.random_projections import random_band, random_baseline
 from lib.zeroshot import embed
 
 _COSINE_DIGITS = 5  # of what is written: more than a reader can use
@@ -61,7 +62,7 @@ def describe_purity(heads: Mapping[str, Mapping[str, Head]], limit: int) -> dict
     scores = neuron_scores(pretrained)
     neurons = choose_neurons(scores, limit)
     ranks = np.argsort(high_purity_order(scores))
-    widths = {name: len(weights) for name, weights in _projections(pretrained).items()}
+    widths = {name: len(weights) for name, weights in pretrained.projections().items()}
     return {
         "dim": len(scores),
         "neurons": neurons.tolist(),
@@ -100,8 +101,9 @@ def rank_heads(
     heads: Mapping[str, Mapping[str, Mapping[str, Head]]],
     neurons: Mapping[str, Sequence[int]],
     count: int,
+    seed: int | None,
 ) -> dict[str, dict[str, Ranked]]:
-    """`rank_images` by model and name of the head; of several labels (seeds), the first's.
+    """`rank_images` by model and name of the head; of several seeds, the one given.
 
     Args:
         features: by model, (n, image width) of the same images in the same order.
@@ -111,7 +113,7 @@ def rank_heads(
     return {
         model: {
             name: rank_images(
-                embed(features[model], next(iter(labelled.values())).image_projection),
+                embed(features[model], choose_head(labelled, seed).image_projection),
                 np.asarray(neurons[model]),
                 count,
             )
@@ -123,8 +125,9 @@ def rank_heads(
 
 def number_tiles(ranked: Mapping[str, Mapping[str, Ranked]]) -> np.ndarray:
     """The rows of all images that are named at all, ascending: each becomes one tile of a sheet."""
-    each = [ranks for named in ranked.values() for ranks in named.values()]
-    return np.unique(np.concatenate([rows.ravel() for ranks in each for rows in ranks[:2]]))
+    each = [ranks for heads in ranked.values() for ranks in heads.values()]
+    named = [rows.ravel() for ranks in each for rows in (ranks.most, ranks.least)]
+    return np.unique(np.concatenate(named))
 
 
 def describe_ranked(ranked: Mapping[str, Mapping[str, Ranked]], rows: np.ndarray) -> dict[str, Any]:
@@ -146,15 +149,11 @@ def describe_ranked(ranked: Mapping[str, Mapping[str, Ranked]], rows: np.ndarray
     }
 
 
-def _projections(head: Head) -> dict[str, np.ndarray]:
-    return {"image": head.image_projection, "text": head.text_projection}
-
-
 def _average_cosines(heads: Sequence[Head], neurons: np.ndarray) -> dict[str, list[float]]:
     """Mean |cos| of each neuron, by projection, averaged over heads (seeds)."""
     return {
         name: _round(
-            np.mean([mean_abs_cosines(_projections(head)[name]) for head in heads], axis=0)[neurons]
+            np.mean([mean_abs_cosines(head.projections()[name]) for head in heads], axis=0)[neurons]
         )
         for name in ("image", "text")
     }

@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -68,27 +69,30 @@ def describe_origin(code: str, **settings: Any) -> dict[str, str]:
     return {"origin": json.dumps(origin, sort_keys=True)}
 
 
+def read_origin(path: str | Path) -> dict[str, Any]:
+    """What made a safetensors file, as `describe_origin` wrote it down."""
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["origin"])
+
+
 def read_checkpoint_hash(path: str | Path) -> str | None:
     """SHA-256 of the checkpoint that a file's numbers come from, None if they were trained here.
 
     Args:
         path: safetensors file with the metadata of `describe_origin`.
     """
-    with safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["origin"]).get("checkpoint")
+    return read_origin(path).get("checkpoint")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of the platform and of the packages that results depend on."""
+    """Versions of Python, of the platform and of the packages here that results depend on."""
     found = {
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
     }
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):  # a rule's own environment has what the rule needs
             found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
     return found
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg.blas import dger
 
+from lib.evaluation import evaluate_embeddings
 from lib.silhouette import silhouette_score
-from lib.zeroshot import check_labels, evaluate_embeddings
+from lib.zeroshot import check_labels
 
 # Cells of a block of images x classes: in cache through the pass, and so few that BLAS does not
 # divide an update among threads, which would wait for each other longer than they work.
@@ -44,7 +45,7 @@ def prune(
         Rows of strategy (full, high_purity, low_purity, random), kept, draw, accuracy, silhouette.
 
     Raises:
-        ValueError: a k lies outside 1 to dim, or as `zeroshot.evaluate`.
+        ValueError: a k lies outside 1 to dim, or as `evaluation.evaluate`.
     """
     full = evaluate_embeddings(image_embeddings, labels, classes)
     dim = image_embeddings.shape[1]

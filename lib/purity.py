@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from lib.heads import Head
+from lib.random_projections import random_band, random_baseline
 
 MEASURES = (
     "avg_abs_cos_sim",
@@ -102,8 +103,7 @@ def measure(projection: np.ndarray) -> dict[str, float]:
 
 def measure_head(head: Head) -> list[dict]:
     """A row of measures for each projection of a head, `projection` being "image" or "text"."""
-    projections = {"image": head.image_projection, "text": head.text_projection}
-    return [{"projection": name} | measure(weights) for name, weights in projections.items()]
+    return [{"projection": name} | measure(weights) for name, weights in head.projections().items()]
 
 
 def mean_abs_cosines(projection: np.ndarray) -> np.ndarray:
@@ -131,27 +131,6 @@ def neuron_scores(head: Head) -> np.ndarray:
             f"the projections of a head share dim, found image {image.shape} and text {text.shape}"
         )
     return _row_sums(neuron_cosines(image)) + _row_sums(neuron_cosines(text))
-
-
-def random_baseline(width: int) -> float:
-    """Expected |cos| of two random Gaussian neurons of `width` weights: sqrt(2 / (pi * width)).
-
-    This is the limit of a large width; the exact mean is higher by the share 1 / (4 * width).
-    """
-    return math.sqrt(2 / (math.pi * width))
-
-
-def random_band(width: int, dim: int) -> tuple[float, float]:
-    """Where 95% of random Gaussian projections have their mean |cos|: the lower and upper end.
-
-    The cosine of two random directions has E|c| = G(w / 2) / (sqrt(pi) G((w + 1) / 2)), G the gamma
-    function, and E c**2 = 1 / w. Given one neuron, its cosines to two others are independent and
-    their distribution is the same for every neuron, so the |c| of different pairs are uncorrelated:
-    the variance of their mean is that of one, divided by the number of pairs.
-    """
-    mean = math.exp(math.lgamma(width / 2) - math.lgamma((width + 1) / 2)) / math.sqrt(math.pi)
-    deviation = math.sqrt(max(1 / width - mean**2, 0) / (dim * (dim - 1) / 2))
-    return mean - 1.96 * deviation, mean + 1.96 * deviation
 
 
 def effective_rank(cosines: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from lib.purity import random_baseline
+from lib.random_projections import random_baseline
 from lib.silhouette import silhouette_score
 from lib.sparse_pairs import (
     Dictionaries,
@@ -92,8 +92,8 @@ def filter_pairs(
 
     The recaptioner is a linear map from images to texts, least squares on the pairs that are known
     to be clean. Another pair's caption is replaced where the image's cosine to its recaption
-    exceeds that to its caption by more than a margin: the least, not below 0, at which at most
-    `false_replacements` of the held-out clean captions would be replaced.
+    exceeds that to its caption by more than a margin: that quantile of the held-out clean pairs'
+    own excess, not below 0, above which at most `false_replacements` of them lie.
     """
     recaptioner = fit_recaptioner(pairs, remedy.ridge)
     gains = recaption_gains(encoders, held_out, recaptioner)

@@ -1,17 +1,15 @@
-"""Zero-shot classification from features: embed, compare with the classes' prompts, score.
+"""Zero-shot classification from features: embed, and compare with the classes' prompts.
 
 Features lie before the projection, so a head is evaluated by matrix products alone. Products are
 summed in float64: the last bits of a prediction then do not depend on the number of threads.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from lib.feature_store import DatasetFeatures
 from lib.heads import Head
-from lib.silhouette import silhouette_samples
 
 _BLOCK = 1024  # rows held in float64 at a time
 
@@ -105,61 +103,37 @@ def predict(image_embeddings: np.ndarray, classes: np.ndarray) -> np.ndarray:
         (n,) int64.
     """
     predictions = np.empty(len(image_embeddings), dtype=np.int64)
-    for start, logits in _logit_blocks(image_embeddings, classes):
+    for start, logits in logit_blocks(image_embeddings, classes):
         predictions[start : start + len(logits)] = logits.argmax(axis=1)
     return predictions
 
 
+def true_ranks(image_embeddings: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """How many classes come before the true one; of equal cosines the first class comes first.
+
+    Args:
+        image_embeddings: (n, dim) of any length.
+        labels: (n,) rows of `classes`.
+        classes: (classes, dim) unit vectors.
+
+    Returns:
+        (n,) int64, 0 where the true class is predicted.
+    """
+    ranks = np.empty(len(labels), dtype=np.int64)
+    for start, logits in logit_blocks(image_embeddings, classes):
+        truth = labels[start : start + len(logits), None]
+        own = np.take_along_axis(logits, truth, axis=1)
+        before = (logits > own) | ((logits == own) & (np.arange(len(classes)) < truth))
+        ranks[start : start + len(logits)] = before.sum(axis=1)
+    return ranks
+
+
 def zero_shot_accuracy(dataset: DatasetFeatures, head: Head) -> float:
-    """The accuracy that `evaluate` reports, without what else it measures."""
+    """The accuracy that `evaluation.evaluate` reports, without what else it measures."""
     classes = class_embeddings(dataset.texts, head.text_projection)
     labels = check_labels(dataset.labels, len(dataset.images), len(classes))
     embeddings = embed(dataset.images, head.image_projection)
     return float((predict(embeddings, classes) == labels).mean())
-
-
-def evaluate(
-    images: np.ndarray, labels: np.ndarray, texts: np.ndarray, head: Head
-) -> dict[str, Any]:
-    """Zero-shot accuracy and cosine silhouette of a head on a dataset.
-
-    Args:
-        images: (n, image width) features.
-        labels: (n,) class numbers, rows of `texts`.
-        texts: (classes, templates, text width) features of the prompts.
-        head: the projections.
-
-    Returns:
-        A dict of accuracy, acc5 (not a number with fewer than 5 classes), mean_per_class_recall
-        over the classes that occur, silhouette of the image embeddings by true label, n_images,
-        n_classes, and for each image whether it is `correct` (n,) bool and its part in
-        `silhouettes` (n,) float64.
-
-    Raises:
-        ValueError: shapes do not fit, a label names no class, or fewer than 2 classes occur.
-    """
-    classes = class_embeddings(texts, head.text_projection)
-    return evaluate_embeddings(embed(images, head.image_projection), labels, classes)
-
-
-def evaluate_embeddings(
-    image_embeddings: np.ndarray, labels: np.ndarray, classes: np.ndarray
-) -> dict[str, Any]:
-    """`evaluate` for images (n, dim) and classes (classes, dim) that are embedded already."""
-    labels = check_labels(labels, len(image_embeddings), len(classes))
-    ranks = _ranks(image_embeddings, labels, classes)
-    correct = ranks == 0
-    silhouettes = silhouette_samples(image_embeddings, labels)
-    return {
-        "accuracy": float(correct.mean()),
-        "acc5": float((ranks < 5).mean()) if len(classes) >= 5 else float("nan"),
-        "mean_per_class_recall": mean_per_class_recall(correct, labels),
-        "silhouette": float(silhouettes.mean()),
-        "n_images": len(labels),
-        "n_classes": len(classes),
-        "correct": correct,
-        "silhouettes": silhouettes,
-    }
 
 
 def mean_per_class_recall(correct: np.ndarray, labels: np.ndarray) -> float:
@@ -194,18 +168,7 @@ def check_labels(labels: np.ndarray, n_images: int, n_classes: int) -> np.ndarra
     return labels.astype(np.int64)
 
 
-def _ranks(image_embeddings: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """(n,) number of classes before the true one; of equal cosines the first class comes first."""
-    ranks = np.empty(len(labels), dtype=np.int64)
-    for start, logits in _logit_blocks(image_embeddings, classes):
-        truth = labels[start : start + len(logits), None]
-        own = np.take_along_axis(logits, truth, axis=1)
-        before = (logits > own) | ((logits == own) & (np.arange(len(classes)) < truth))
-        ranks[start : start + len(logits)] = before.sum(axis=1)
-    return ranks
-
-
-def _logit_blocks(
+def logit_blocks(
     image_embeddings: np.ndarray, classes: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Blocks of cosines times image length, (rows, classes) float64, each with its first row."""

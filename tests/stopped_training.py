@@ -31,7 +31,8 @@ def run_finetune(states: StateFolder) -> list[np.ndarray]:
     state = StateFile(states, "main_seed0", "")
     result = finetune(head, pairs, score, recipe, 0, "cpu", state, states.group)
     values = [list(record.values()) for record in result.history]
-    return [*result.head, *result.best_head, np.array(result.best_epoch), np.array(values)]
+    heads = [array for head in result.epoch_heads for array in head]
+    return [*heads, np.array(values)]
 
 
 def run_pretraining(states: StateFolder) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from lib.architectures import read_architecture
 from lib.corpus import iterate_images, read_captions, select_samples, write_shard
 from lib.datasets import read_labels, read_prompts
 from lib.downstream import ProbeSettings, measure_classification, measure_retrieval
+from lib.evaluation import evaluate
 from lib.exports import replace_head
 from lib.feature_store import DatasetFeatures
 from lib.features import extract_images, extract_texts
@@ -23,7 +24,6 @@ from lib.finetune import Recipe, finetune, select_pairs
 from lib.glyphs import CorpusSettings, DatasetSettings, draw_corpus, draw_dataset
 from lib.held_out import select_held_out
 from lib.models import build_model, get_tokenizer, get_transform, save_model, split_head
-from lib.zeroshot import evaluate
 from tests.project import ROOT
 
 pytestmark = pytest.mark.slow

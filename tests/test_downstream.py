@@ -20,10 +20,11 @@ from lib.downstream import (
     score_predictions,
     train_probes,
 )
+from lib.evaluation import evaluate
 from lib.feature_store import DatasetFeatures
 from lib.heads import Head
 from lib.statistics import wilson_interval
-from lib.zeroshot import embed, evaluate
+from lib.zeroshot import embed
 
 CLASSES = 7
 

@@ -13,12 +13,12 @@ from lib.architectures import read_architecture
 from lib.exports import write_checkpoint
 from lib.heads import Head
 from lib.layouts import from_open_clip, to_open_clip
+from lib.model_import import import_model
 from lib.models import (
     build_model,
     complete_architecture,
     get_tokenizer,
     get_transform,
-    import_model,
     load_model,
     save_model,
     split_head,

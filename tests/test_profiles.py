@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+import yte
 
 from tests.test_rules import ROOT, RULES
 
@@ -12,7 +13,7 @@ DEFAULT, SLURM = (
     for name in ("default", "slurm")
 )
 GROUPS = dict(entry.split("=") for entry in SLURM["groups"])
-LOCAL = re.compile(r"(tabulate_(?!corpus)|export_|summarise_|judge_|write_|bring_)")
+LOCAL = re.compile(r"(tabulate_(?!corpus)|export_(?!checkpoints)|summarise_|judge_|write_|bring_)")
 # A rule's row in the documentation: name, jobs, CPUs, MB, minutes, GPU.
 ROW = re.compile(r"^\| `(\w+)` \|.*?\| (\d+) \| (\d+) \| (\d+) \| (yes|-) \|", re.MULTILINE)
 
@@ -29,6 +30,27 @@ def read_resources(rule):
 
 def test_the_slurm_profile_repeats_the_default_one():
     assert SLURM.items() >= DEFAULT.items()
+
+
+@pytest.mark.parametrize("name", ["default", "slurm"])
+@pytest.mark.parametrize(
+    ("arguments", "report"),
+    [
+        ([], "results/report.html"),
+        (["--configfile", "config/tiny.yaml"], "results/tiny/report.html"),
+        (["--config", "results=elsewhere"], "elsewhere/report.html"),
+        (["--dry-run"], None),
+        (["results/tables/purity.csv"], None),
+        (["--until", "pretrain_model"], None),
+        (["--omit-from", "finetune_heads"], None),
+    ],
+)
+def test_only_a_run_of_the_whole_study_writes_its_report(monkeypatch, name, arguments, report):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["snakemake", "--cores", "1", *arguments])
+    profile = yte.process_yaml((ROOT / f"profiles/{name}/config.yaml").read_text())
+    assert profile["report"] == report
+    assert profile["report-after-run"] == (True if report else None)
 
 
 def test_groups_are_of_submitted_rules_and_have_a_size():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
+from lib.evaluation import evaluate
 from lib.pruning import (
     high_purity_order,
     low_purity_order,
@@ -13,7 +14,7 @@ from lib.pruning import (
     sweep_silhouette,
 )
 from lib.purity import neuron_scores
-from lib.zeroshot import class_embeddings, embed, evaluate
+from lib.zeroshot import class_embeddings, embed
 from tests.test_zeroshot import make_task
 
 

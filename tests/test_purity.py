@@ -11,10 +11,9 @@ from lib.purity import (
     measure,
     neuron_cosines,
     neuron_scores,
-    random_band,
-    random_baseline,
     welch_bound,
 )
+from lib.random_projections import random_band, random_baseline
 
 
 def loop_cosine(a, b):

@@ -25,6 +25,13 @@ from tests.event_files import read_events
 from tests.project import copy_project, find_network_cut, snakemake
 
 CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
+TRAINING_AND_FEATURES = {
+    "pretrain_model",
+    *CORPUS_FEATURES,
+    "extract_dataset_features",
+    "finetune_heads",
+    "finetune_remedies",
+}
 EXPERIMENT_1_AND_2 = {"tabulate_comparison", "tabulate_pruning", "export_original_tables"}
 FIGURES = {
     "plot_accuracy",
@@ -244,7 +251,7 @@ def test_what_the_jobs_took_is_tabulated(study):
     assert {row["rule"]: int(row["jobs"]) for row in rows} == jobs
     assert int(total["jobs"]) == len(benchmarks) > 40
     asked = {row["rule"]: row["asked_mb"] for row in rows}
-    assert (asked["pretrain_model"], asked["evaluate_heads"]) == ("3000", "1000")
+    assert (asked["pretrain_model"], asked["evaluate_heads"]) == ("3001", "1000")
     assert {row["gpu_hours"] for row in rows} == {"0.0"}  # the tiny study's device is the CPU
     assert all(float(row["wall_s"]) > 0 for row in rows)
 
@@ -327,13 +334,36 @@ def test_the_meaning_of_purity_reruns_no_training_and_no_features(study, change)
     planned = set(count_jobs(output))
     assert {"measure_purity", "judge_claims", "plot_purity", "plot_sensitivity"} <= planned
     assert not planned & {
-        "pretrain_model",
-        *CORPUS_FEATURES,
-        "extract_dataset_features",
-        "finetune_heads",
+        *TRAINING_AND_FEATURES,
+        "simulate_features",
         "evaluate_heads",
         "swap_captions",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("lib/silhouette.py", "_BLOCK = 512", "_BLOCK = 256"),
+        ("lib/evaluation.py", "ranks < 5", "ranks < 4"),
+        ("lib/checkpoints.py", '"model_state_dict")', '"model_state_dict", "net")'),
+        ("lib/layouts.py", "_OPEN_CLIP = ", "_OTHER = None\n_OPEN_CLIP = "),
+    ],
+)
+def test_what_training_does_not_use_reruns_no_training_and_no_features(
+    study, change, name, before, after
+):
+    change(name, before, after)
+    planned = plan(study)
+    assert planned
+    assert not set(planned) & TRAINING_AND_FEATURES
+
+
+def test_other_exports_rerun_no_training(study, change):
+    change("config/tiny.yaml", "export: all", "export: first_seed")
+    planned = plan(study)
+    assert planned.pop("export_checkpoints") == 2
+    assert set(planned) == {"write_provenance", "tabulate_resources"}
 
 
 def test_one_more_cs_reruns_its_own_jobs(study, change):
@@ -411,7 +441,7 @@ def test_the_style_of_the_page_reruns_the_page(study, change):
 
 
 def test_cores_profiles_and_resources_rerun_nothing(study, change):
-    change("workflow/rules/pretraining.smk", "get_growing(3000, ", "get_growing(3001, ")
+    change("workflow/rules/pretraining.smk", "get_growing(3000, ", "get_growing(4000, ")
     shutil.copytree(study / "profiles/default", study / "profiles/other", dirs_exist_ok=True)
     change("profiles/other/config.yaml", "show-failed-logs: true", "show-failed-logs: false")
     assert plan(study, "--cores", "1", "--workflow-profile", "profiles/other") == {}
@@ -451,6 +481,7 @@ def test_a_killed_run_goes_on_and_the_same_seeds_give_the_same_bytes(study):
     The stale lock is noticed, nothing is half done, and in the end every file is as without a kill.
     """
     targets = [f"results/killed/tables/{name}.csv" for name in ("misalignment", "pruning")]
+    targets.append("results/killed/finetune/clip/none_Cs00/seed0/checkpoint.pt")
     first, second = study / "results/tiny", study / "results/killed"
     config = yaml.safe_load((study / "config/tiny.yaml").read_text())
     config |= {"results": "results/killed", "data": "results/killed/data"}

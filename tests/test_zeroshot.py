@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, silhouette_samples
 
+from lib.evaluation import evaluate, evaluate_embeddings
 from lib.feature_store import DatasetFeatures
 from lib.heads import Head
-from lib.zeroshot import (
-    class_embeddings,
-    embed,
-    evaluate,
-    evaluate_embeddings,
-    predict,
-    zero_shot_accuracy,
-)
+from lib.zeroshot import class_embeddings, embed, predict, zero_shot_accuracy
 
 
 def make_task(n=300, classes=7, templates=3, width=16, text_width=12, dim=10, seed=0):

@@ -72,6 +72,7 @@ REGISTRY = read_registry(workflow.basedir)
 TABLES = {
     "simulation": ["simulation", "ranking"],
     "corpus": ["corpus"] if CORPUS_KIND in ("urls", "table", "shards") else [],
+    "models": ["layers"] if MODELS else [],
     "datasets": ["clip_vs_laclip", "claims"] + (["pretraining_seeds"] if REPLICATES else []),
     "pruning": ["pruning"],
     "misalignment": [

@@ -73,6 +73,14 @@ def get_growing(amount, per_million=0, stage=None):
     return lambda wildcards, attempt: attempt * total * get_processes(stage)
 
 
+def get_pixel_memory():
+    """Memory (MB) of a million training images: decoded one by one, then copied into one array."""
+    scratch = (model for model in MODELS.values() if model["kind"] == "scratch")
+    architectures = (find_architecture(model, workflow.basedir) for model in scratch)
+    sizes = [architecture["vision_cfg"]["image_size"] for architecture in architectures]
+    return 2 * 3 * max(sizes, default=0) ** 2
+
+
 def get_gpus(wildcards):
     """GPUs that a job which profits from one asks for."""
     return 0 if config["device"] == "cpu" else 1
@@ -102,12 +110,11 @@ def get_heads(model):
     return [RESULTS / f"heads/{model}/{head}.safetensors" for head in HEADS]
 
 
-def get_checkpoints():
-    """Whole checkpoints that a fine-tune exports, the last and the best of each exported seed."""
+def get_exports(name):
+    """Whole checkpoints of a name, of all that a model's fine-tunes export, a seed at a time."""
     return [
-        RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/{name}.pt"
-        for seed in EXPORTED_SEEDS
-        for name in ("checkpoint", "checkpoint_best")
+        RESULTS / f"finetune/{{model}}/{condition}/seed{seed}/{name}.pt"
+        for condition, seed in itertools.product(CONDITIONS, EXPORTED_SEEDS)
     ]
 
 

@@ -130,7 +130,6 @@ rule extract_corpus_texts:
 rule finetune_heads:
     input:
         head=RESULTS / "heads/{model}/pretrained.safetensors",
-        weights=DATA / "models/{model}/weights.safetensors",
         captions=DATA / f"corpora/{CORPUS}/captions.parquet",
         images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
@@ -141,7 +140,6 @@ rule finetune_heads:
         sensitivity=RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",
         epochs=DATA / "heads/{model}/epochs/{condition}.safetensors",
         logs=[RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/log.txt" for seed in SEEDS],
-        checkpoints=get_checkpoints(),
     log:
         LOGS / "finetune_heads/{model}/{condition}.log",
     benchmark:
@@ -158,9 +156,7 @@ rule finetune_heads:
     params:
         recipes=get_recipes(FINETUNE_KEYS),
         seeds=SEEDS,
-        exported_seeds=EXPORTED_SEEDS,
         shards_per_job=config["finetune"]["shards_per_job"],
-        layout=get_layout,
         device=config["device"],
         states=lambda wildcards: str(
             DATA / f"states/finetune_heads/{wildcards.model}/{wildcards.condition}"

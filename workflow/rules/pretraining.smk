@@ -21,7 +21,7 @@ rule pretrain_model:
         "../../envs/towers.yaml"
     threads: get_processes("pretrain")
     resources:
-        mem_mb=get_growing(3000, stage="pretrain"),
+        mem_mb=get_growing(3000, get_pixel_memory(), stage="pretrain"),
         runtime=get_growing(120),
         gpu=get_gpus_of("pretrain"),
         processes=get_processes("pretrain"),

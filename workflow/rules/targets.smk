@@ -41,8 +41,9 @@ def get_finetune_outputs():
     """Logs and checkpoints, asked for by name: one more seed or export makes a job incomplete."""
     if not CONDITIONS:
         return []
-    finetunes = [*rules.finetune_heads.output.logs, *rules.finetune_heads.output.checkpoints]
-    return expand(finetunes, model=MODELS, condition=CONDITIONS)
+    logs = expand(rules.finetune_heads.output.logs, model=MODELS, condition=CONDITIONS)
+    checkpoints = rules.export_checkpoints.output if EXPORTED_SEEDS else []
+    return [*logs, *expand(checkpoints, model=MODELS)]
 
 
 def get_original_tables():

@@ -1,4 +1,4 @@
-# Experiment 3 along fine-tuning: purity after each epoch; curves for TensorBoard.
+# What fine-tuning leaves: purity after each epoch, whole checkpoints, curves for TensorBoard.
 
 
 rule measure_training:
@@ -76,6 +76,37 @@ rule plot_training:
         "Plot mean |cos| along fine-tuning"
     script:
         "../scripts/plot_training.py"
+
+
+rule export_checkpoints:
+    input:
+        weights=DATA / "models/{model}/weights.safetensors",
+        epochs=[DATA / f"heads/{{model}}/epochs/{each}.safetensors" for each in CONDITIONS],
+        logs=[
+            RESULTS / f"finetune/{{model}}/{condition}/seed{seed}/log.txt"
+            for condition, seed in itertools.product(CONDITIONS, EXPORTED_SEEDS)
+        ],
+    output:
+        last=get_exports("checkpoint"),
+        best=get_exports("checkpoint_best"),
+    log:
+        LOGS / "export_checkpoints/{model}.log",
+    benchmark:
+        BENCHMARKS / "export_checkpoints/{model}.tsv"
+    conda:
+        "../../envs/towers.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_growing(4000),
+        runtime=get_growing(60),
+    params:
+        seeds=EXPORTED_SEEDS,
+        layout=get_layout,
+        code=get_code_hash("export_checkpoints.py"),
+    message:
+        "Export whole checkpoints of {wildcards.model}'s fine-tunes"
+    script:
+        "../scripts/export_checkpoints.py"
 
 
 # On request: snakemake --cores 1 export_tensorboard

@@ -99,8 +99,10 @@ rule write_provenance:
 
 rule tabulate_resources:
     input:
-        # the last thing that whatever takes long leads to; the benchmarks are read as they lie there
+        # all that jobs with a benchmark lead to; the benchmarks are read as they lie there
         manifest=RESULTS / "provenance.json",
+        neurons=[RESULTS / "page/neurons.json"] if "page" in config else [],
+        finetunes=lambda wildcards: get_finetune_outputs(),
     output:
         table=report(
             RESULTS / "tables/resources.csv",

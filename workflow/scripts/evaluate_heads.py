@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 
+from lib.evaluation import evaluate
 from lib.feature_store import read_dataset_features
 from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.progress import Progress, start_log
-from lib.zeroshot import evaluate
 
 start_log(snakemake.log[0])
 heads = read_heads(snakemake.input.heads)

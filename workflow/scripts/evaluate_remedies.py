@@ -2,11 +2,11 @@
 
 import json
 
+from lib.evaluation import evaluate
 from lib.feature_store import read_dataset_features
 from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.progress import start_log
-from lib.zeroshot import evaluate
 
 start_log(snakemake.log[0])
 heads = read_heads(snakemake.input.heads)

@@ -1,18 +1,12 @@
-"""Makes the heads of all seeds, by the study's recipe and its variations, of cached features.
-
-Whole checkpoints of the exported seeds are the pretrained weights with the new head, under the
-names of where the model comes from.
-"""
+"""Makes the heads of all seeds, by the study's recipe and its variations, of cached features."""
 
 import itertools
 from functools import partial
 
 import numpy as np
-from safetensors.torch import load_file
 
 from lib.corpus import read_captions
 from lib.distributed import start_processes
-from lib.exports import write_checkpoints
 from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
 from lib.finetune import Recipe, choose_score, finetune, label_epochs, select_pairs, write_log
@@ -51,8 +45,4 @@ write_heads(output.sensitivity, variations, origin)
 write_heads(output.epochs, label_epochs(main), origin)
 for path, result in zip(output.logs, main.values(), strict=True):
     write_log(path, result.history)
-weights = load_file(source.weights) if params.exported_seeds else {}
-last_and_best = zip(output.checkpoints[::2], output.checkpoints[1::2], strict=True)
-for seed, paths in zip(params.exported_seeds, last_and_best, strict=True):
-    write_checkpoints(paths, weights, main[seed], params.layout)
 states.clear()  # only now are they no longer needed

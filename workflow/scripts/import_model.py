@@ -3,7 +3,8 @@
 from lib.architectures import write_architecture
 from lib.checkpoints import check_sha256
 from lib.heads import write_heads
-from lib.models import complete_architecture, import_model, save_model, split_head
+from lib.model_import import import_model
+from lib.models import complete_architecture, save_model, split_head
 from lib.progress import start_log
 from lib.provenance import describe_origin
 from lib.released import apply_tag

@@ -4,15 +4,20 @@ import json
 
 from lib.files import atomic_path, sha256
 from lib.progress import start_log
-from lib.provenance import read_checkpoint_hash, versions
+from lib.provenance import read_origin, versions
 
 start_log(snakemake.log[0])
 source = snakemake.input
+origins = {path: read_origin(path) for path in source.weights}
+# the environment of this job may lack what made the models
+found = {}
+for origin in origins.values():
+    found |= origin["versions"]
 manifest = {
-    "versions": versions(),
+    "versions": found | versions(),
     "config": snakemake.params.config,
     "code": snakemake.params.code_hashes,
-    "checkpoints": {path: read_checkpoint_hash(path) for path in source.weights},
+    "checkpoints": {path: origin.get("checkpoint") for path, origin in origins.items()},
     "inputs": {
         path: sha256(path) for path in [*source.captions, *source.weights, *source.projections]
     },

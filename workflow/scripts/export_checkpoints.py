@@ -1,0 +1,28 @@
+"""Makes whole checkpoints of a model's fine-tunes: the pretrained weights with the new heads.
+
+Of each seed those of the last epoch and of the best, under the names of where the model comes from.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from lib.exports import find_best_epoch, write_checkpoint
+from lib.heads import read_heads
+from lib.progress import Progress, start_log
+
+start_log(snakemake.log[0])
+source, output, params = snakemake.input, snakemake.output, snakemake.params
+weights = load_file(source.weights)
+finetunes = list(itertools.product(source.epochs, params.seeds))
+progress = Progress("checkpoints", 2 * len(finetunes), "files")
+for (path, seed), log, *paths in zip(finetunes, source.logs, output.last, output.best, strict=True):
+    heads = read_heads(path)
+    history = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    for epoch, checkpoint in zip((-1, find_best_epoch(history)), paths, strict=True):
+        record = history[epoch]
+        head = heads[f"{seed}/{record['epoch'] + 1}"]
+        write_checkpoint(checkpoint, weights, head, record, params.layout)
+        progress.advance(1)
