@@ -102,7 +102,7 @@ def write_page(links: Path) -> str:
         image_gflop=f"{single['image FLOP'] / 1e9:.1f}",
         text_gflop=f"{single['text FLOP'] / 1e9:.1f}",
         images_per_second=f"{1 / single['image seconds']:.1f}",
-        finetune_memory=f"{slopes['finetune'] * 12 / 1024:.0f}",
+        finetune_memory=format_bytes(12e6 * slopes["finetune"] * 1.048576),
         plan_seconds=f"{plans[SIZES['3.3 million']].seconds:.1f}",
         gpu=f"{GPU / 1e12:.0f}",
         stored=f"{STORED / 1e3:.0f}",

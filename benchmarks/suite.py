@@ -3,7 +3,7 @@
     python benchmarks/suite.py --setup                       # the peers' environment, once
     python benchmarks/suite.py --size reduced                # `make bench`
     python benchmarks/suite.py --size full --captions LIST   # `make bench-full`
-    python benchmarks/suite.py --rows silhouette pruning     # these anew; the others stay
+    python benchmarks/suite.py --rows silhouettes pruning    # these anew; the others stay
 
 Each row is written as soon as it is measured: what is interrupted goes on with `--rows`.
 """

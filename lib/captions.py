@@ -37,7 +37,6 @@ TFIDF_DEFAULTS = {
     "min_df": 2,
     "max_df": 0.95,
 }
-TFIDF_KEYS = (*TFIDF_DEFAULTS, "analyzer", "token_pattern", "sublinear_tf")
 
 # Words of two and more characters. After `normalise` this finds in English what scikit-learn's own
 # pattern finds, but does not tear words apart at combining marks (Hindi, Thai, Arabic vowel signs).
@@ -131,8 +130,7 @@ def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_
 
     Args:
         texts: all captions, repeated ones too: min_df and max_df count captions.
-        tfidf: settings of scikit-learn's TfidfVectorizer (those of `TFIDF_KEYS`), over
-            `TFIDF_DEFAULTS`.
+        tfidf: settings of scikit-learn's TfidfVectorizer, in place of those of `TFIDF_DEFAULTS`.
 
     Raises:
         ValueError: no captions, an unknown setting, or settings that leave no term.
@@ -143,9 +141,9 @@ def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_
     settings = _check_tfidf(tfidf or {})
     if len(texts) == 0:
         raise ValueError("the list of captions is empty; at least one caption is expected")
-    if settings.get("analyzer", "word") == "word":
-        settings = {"token_pattern": _WORD} | settings
-    vectoriser = TfidfVectorizer(lowercase=False, norm="l2", dtype=np.float32, **settings)
+    vectoriser = TfidfVectorizer(
+        lowercase=False, token_pattern=_WORD, norm="l2", dtype=np.float32, **settings
+    )
     try:
         return csr_matrix(vectoriser.fit_transform(texts))
     except ValueError as error:
@@ -362,9 +360,9 @@ def _check_captions(captions: Sequence[str]) -> None:
 
 
 def _check_tfidf(tfidf: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(tfidf) - set(TFIDF_KEYS))
+    unknown = sorted(set(tfidf) - set(TFIDF_DEFAULTS))
     if unknown:
-        raise ValueError(f"unknown TF-IDF settings {unknown}; known are {sorted(TFIDF_KEYS)}")
+        raise ValueError(f"unknown TF-IDF settings {unknown}; known are {sorted(TFIDF_DEFAULTS)}")
     settings = TFIDF_DEFAULTS | tfidf
     return settings | {"ngram_range": tuple(settings["ngram_range"])}
 

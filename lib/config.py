@@ -124,7 +124,7 @@ def _allowed(error: ValidationError) -> str:
 
 
 def _key_path(path) -> str:
-    """`finetune.recipes[2].lr` of a path of keys and positions; "the configuration" for the top."""
+    """`finetune.sensitivity[2].lr` of a path of keys and positions; at the top, a phrase."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
@@ -180,12 +180,25 @@ def _check_misalignment(config: dict) -> list[str]:
         )
     if any(round(share, 4) != share for share in cs):
         problems.append(f"misalignment.cs is {cs}; allowed: shares with at most four decimals.")
+    pairs = config["corpus"]["pairs"]
+    swapped = {share: _count_swapped(share, pairs) for share in cs if share}
+    problems += [
+        f"misalignment.cs has {share}, which swaps {count} of {pairs} pairs; allowed: 0, and "
+        "shares that swap at least 2 and leave at least 2, to be told apart."
+        for share, count in swapped.items()
+        if not 2 <= count <= pairs - 2
+    ]
     least, most = tfidf["min_df"], tfidf["max_df"]
     if type(least) is type(most) and least > most:
         problems.append(
             f"misalignment.tfidf.min_df is {least}; allowed: at most max_df, which is {most}."
         )
     return problems
+
+
+def _count_swapped(cs: float, pairs: int) -> int:
+    """Captions that are swapped at most: two by two, until their share is reached."""
+    return 2 * math.ceil(int(cs * pairs) / 2)
 
 
 def _check_ranges(config: dict) -> list[str]:
@@ -224,12 +237,20 @@ def _check_remedy(config: dict) -> list[str]:
         for cs in remedy.get("cs", [])
         if cs not in swapped
     ]
-    clean = round(remedy["clean_share"] * config["corpus"]["pairs"])
+    pairs, batch = config["corpus"]["pairs"], config["finetune"]["batch_size"]
+    aligned = pairs - _count_swapped(max(remedy.get("cs", swapped)), pairs)
+    clean = min(round(remedy["clean_share"] * pairs), aligned)
     if remedy["neighbours"] >= clean:
         problems.append(
             f"remedy.neighbours is {remedy['neighbours']}; allowed: fewer than the {clean} clean "
-            "pairs (remedy.clean_share of corpus.pairs)."
+            "pairs (remedy.clean_share of corpus.pairs, or what the largest Cs leaves aligned)."
         )
+    problems += [
+        f"remedy.drop has {share}, which leaves {pairs - round(share * pairs)} of {pairs} pairs; "
+        f"allowed: shares that leave at least finetune.batch_size, which is {batch}."
+        for share in remedy.get("drop", [])
+        if pairs - round(share * pairs) < batch
+    ]
     return problems
 
 

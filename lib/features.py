@@ -1,6 +1,6 @@
 """Features of frozen towers, extracted once: what every head of the study is trained and tested on.
 
-Features are the towers' outputs *before* the projection, (n, width) float32.
+Features are the towers' outputs *before* the projection, (n, width) float32 until they are stored.
 """
 
 import hashlib
@@ -184,7 +184,7 @@ def _encode_images(
 ) -> np.ndarray:
     batch = torch.stack(pixels).to(device).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        return towers.encode_image(batch).float().cpu().numpy()
+        return _to_array(towers.encode_image(batch))
 
 
 def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str]) -> torch.Tensor:
@@ -202,4 +202,20 @@ def _encode_texts(
     towers: torch.nn.Module, device: torch.device, tokens: torch.Tensor, rows: list[int]
 ) -> np.ndarray:
     with torch.inference_mode():
-        return towers.encode_text(tokens[rows].long().to(device)).float().cpu().numpy()
+        return _to_array(towers.encode_text(tokens[rows].long().to(device)))
+
+
+def _to_array(output: torch.Tensor) -> np.ndarray:
+    """A tower's output for a batch as float32.
+
+    Raises:
+        ValueError: a feature is not finite. Later, no one could tell whose it was.
+    """
+    features = output.float().cpu().numpy()
+    if not np.isfinite(features).all():
+        bad = int((~np.isfinite(features).all(axis=1)).sum())
+        raise ValueError(
+            f"features of {bad} of the {len(features)} items of a batch are not finite; expected "
+            "are numbers: the weights are damaged, or overflow at this precision"
+        )
+    return features

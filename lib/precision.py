@@ -1,6 +1,6 @@
 """The precision in which frozen towers compute: float32, or bfloat16 on a GPU.
 
-Features are float32 in any case, and so are fine-tuning and evaluation, which cost little.
+Either way features come out as float32, and so are fine-tuning and evaluation, which cost little.
 """
 
 from pathlib import Path

@@ -98,7 +98,7 @@ def order_accuracies(
         for index, order in enumerate(orders):
             hits[index] += _count_hits(rows, truth, columns, full, order, keep)
             progress.advance(len(truth))
-    return hits / (n * len(keep))
+    return hits / (n * len(set(keep)))
 
 
 def order_silhouettes(

@@ -25,13 +25,13 @@ class Settings:
     Attributes:
         clean_share: of the pairs that are known to be aligned.
         neighbours: similar clean images whose captions are proposed for an image.
-        harm: largest share of the clean pairs' own captions that the rule may replace.
+        false_replacements: largest share of the clean pairs whose own caption may be replaced.
         drop: shares of the pairs that plain filtering leaves out, a remedy each.
     """
 
     clean_share: float
     neighbours: int
-    harm: float
+    false_replacements: float
     drop: tuple[float, ...] = ()
 
 
@@ -60,7 +60,7 @@ def apply_remedies(
     """
     clean = choose_clean(~is_swapped, settings.clean_share, seed)
     proposed = propose(images, texts, clean, settings.neighbours)
-    margin = choose_margin(images, texts, clean, proposed, settings.harm)
+    margin = choose_margin(images, texts, clean, proposed, settings.false_replacements)
     filtered = replace(images, texts, shown, proposed, margin)
     filtered[clean] = shown[clean]  # known to be right
     cosines = pair_cosines(images, texts, shown)
@@ -142,19 +142,23 @@ def propose(images: np.ndarray, texts: np.ndarray, clean: np.ndarray, count: int
 
 
 def choose_margin(
-    images: np.ndarray, texts: np.ndarray, clean: np.ndarray, proposed: np.ndarray, harm: float
+    images: np.ndarray,
+    texts: np.ndarray,
+    clean: np.ndarray,
+    proposed: np.ndarray,
+    false_replacements: float,
 ) -> float:
-    """By how much a proposal must agree better, for the rule to do little harm.
+    """By how much a proposal must agree better, for few right captions to be replaced: the least.
 
     Args:
         images, texts: (n, dim) unit embeddings; texts[i] is the caption of pair i itself.
         clean: rows of the clean pairs, whose own captions are known to be right.
         proposed: (n,) rows of the captions proposed.
-        harm: the largest share of clean pairs whose own captions may be replaced.
+        false_replacements: the largest share of clean pairs whose own caption may be replaced.
     """
     own = pair_cosines(images[clean], texts, clean)
     gains = np.sort(pair_cosines(images[clean], texts, proposed[clean]) - own)
-    return max(0.0, float(gains[len(gains) - 1 - int(harm * len(gains))]))
+    return max(0.0, float(gains[len(gains) - 1 - int(false_replacements * len(gains))]))
 
 
 def replace(

@@ -51,7 +51,8 @@ class Pairs(NamedTuple):
     Attributes:
         images, texts: (runs, n, dimension) float32.
         is_clean: (runs, n) whether a pair was drawn as clean.
-        is_wrong: (runs, n) whether at least one concept of the text is replaced.
+        is_wrong: (runs, n) whether the text has other concepts than the image (two partners that
+            replace each other are none).
     """
 
     images: torch.Tensor

@@ -31,7 +31,8 @@ class TrainingSettings:
         loss: `infonce` (unit embeddings, softmax both ways) or `spectral` (embeddings as they are).
         temperature: divides the cosines of `infonce`; divides the repulsion of `spectral`.
         steps, batch_size: of AdamW; batches are drawn without replacement, epoch by epoch.
-        lr: largest learning rate, after 50 steps of linear warm-up; then a cosine to 0.
+        lr: learning rate, times a cosine from 1 to 0 over all steps, and in the first 50 a linear
+            warm-up.
         weight_decay: decoupled.
     """
 

@@ -117,6 +117,11 @@ def test_a_label_may_hold_signs_of_a_formula(files):
         (["--checkpoints", "a:base.pt", "--output-plot", "a.csv"], "no suffix of a figure"),
         (["--checkpoints", "a:base.pt", "--colour", "red"], "unrecognized arguments"),
         (["--checkpoints", "a:base.pt", "--output-csv", "base.pt"], "both a checkpoint and an"),
+        (["--checkpoints", "a:base.pt", "--output-csv", "no/../base.pt"], "both a checkpoint and"),
+        (
+            ["--checkpoints", "a:base.pt", "--output-plot", "a.png", "--output-hist", "a.png"],
+            "a.png is both another output and an output",
+        ),
         ([], "required: --checkpoints"),
     ],
 )

@@ -94,6 +94,8 @@ def test_studies_of_the_project_are_valid(root, name):
         (["remedy", "cs"], [0.2], r"remedy\.cs has 0\.2; allowed: values of misalignment\.cs"),
         (["remedy", "neighbours"], 1200, r"neighbours is 1200; .* fewer than the 1200 clean pairs"),
         (["remedy", "drop"], [1.0], r"remedy\.drop\[0\] is 1\.0; allowed"),
+        (["remedy", "drop"], [0.99], r"drop has 0\.99, .* leaves 120 of 12000 .* which is 256"),
+        (["misalignment", "cs"], [1], r"cs has 1, which swaps 12000 of 12000 pairs; .* leave at l"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
         (
             ["downstream", "neighbours"],
@@ -136,6 +138,22 @@ def test_bad_values_are_explained(config, root, path, value, message):
     with pytest.raises(ValueError, match=message) as error:
         check(change(config, path, value), root)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.9999])
+def test_a_share_swaps_some_pairs_and_leaves_some(config, root, share):
+    config["misalignment"]["cs"] = [share]
+    del config["remedy"]
+    check(config, root)
+    config["corpus"]["pairs"] = 5000
+    with pytest.raises(ValueError, match=rf"cs has {share}, which swaps (0|5000) of 5000 pairs"):
+        check(config, root)
+
+
+def test_remedies_need_clean_pairs_where_most_are_swapped(config, root):
+    config["misalignment"]["cs"] = config["remedy"]["cs"] = [0.9997]
+    with pytest.raises(ValueError, match="neighbours is 5; allowed: fewer than the 4 clean pairs"):
+        check(config, root)
 
 
 def test_training_images_belong_to_the_section_that_learns_from_them(config, root):

@@ -154,6 +154,15 @@ def test_a_single_image_that_is_too_large_is_an_error(images):
         extract_images(CrampedTowers(room=0), images, to_tensor, 4, CPU)
 
 
+def test_features_that_are_not_finite_are_an_error(images):
+    class Broken(torch.nn.Module):
+        def encode_image(self, batch):
+            return batch.flatten(1) / 0
+
+    with pytest.raises(ValueError, match="features of 3 of the 3 items of a batch are not finite"):
+        extract_images(Broken(), images[:3], to_tensor, 4, CPU)
+
+
 def test_chunks_are_the_bytes_that_one_job_writes(tmp_path, shard, towers, tiny_architecture):
     """Wherever a chunk begins, as long as batches begin at the same pairs."""
     samples = list(iterate_samples([shard]))

@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from lib.feature_store import DatasetFeatures, read_dataset_features, write_dataset_features
-from lib.heads import Head, read_heads, write_heads
+from lib.heads import Head, choose_head, read_heads, write_heads
 
 
 def make_head(seed):
@@ -26,6 +26,13 @@ def test_heads_come_back_in_the_order_of_seeds(tmp_path):
         np.testing.assert_array_equal(found[label].image_projection, head.image_projection)
         np.testing.assert_array_equal(found[label].text_projection, head.text_projection)
         assert found[label].logit_scale == 1.5
+
+
+def test_a_seed_stands_for_a_file_in_whatever_order_seeds_lie():
+    seeds = {str(seed): make_head(seed) for seed in (0, 1, 42)}
+    assert choose_head(seeds, 42) is seeds["42"]
+    pretrained = {"pretrained": make_head(7)}
+    assert choose_head(pretrained, 42) is choose_head(pretrained, None) is pretrained["pretrained"]
 
 
 def test_a_file_without_heads_is_refused(tmp_path):

@@ -51,6 +51,7 @@ def write_config(folder, shards, pairs):
     config["models"] = [{"name": "brought", "kind": "laclip"} | checkpoint]
     config["finetune"] |= {"views": 1, "batch_size": 4, "export": "none"}
     config["pruning"]["keep"] = [100]
+    config["misalignment"]["cs"] = [0.5]
     (folder / CONFIG).write_text(yaml.safe_dump(config))
 
 

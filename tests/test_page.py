@@ -362,8 +362,12 @@ def test_neurons_are_sorted_by_purity_and_as_asked(visit, text):
 def test_a_screenshot_shows_curves_and_thumbnails(visit, text):
     tab = visit(text)
     tab.wait_for_function(
-        """() => [...document.querySelectorAll(".tile canvas")].every(
-            (canvas) => canvas.getContext("2d").getImageData(8, 8, 1, 1).data[0] > 150)"""
+        # a copy is read: of a canvas that is read again and again Chromium warns
+        """() => [...document.querySelectorAll(".tile canvas")].every((canvas) => {
+            const copy = new OffscreenCanvas(1, 1).getContext("2d");
+            copy.drawImage(canvas, 8, 8, 1, 1, 0, 0, 1, 1);
+            return copy.getImageData(0, 0, 1, 1).data[0] > 150;
+        })"""
     )
     image = Image.open(io.BytesIO(tab.screenshot(full_page=True))).convert("RGB")
     pixels = np.asarray(image).reshape(-1, 3).astype(int)

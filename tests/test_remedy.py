@@ -76,12 +76,12 @@ def test_a_caption_that_agrees_equally_well_replaces_none(embedded):
     assert (replace(images, texts, shown, shown, 0.0) == shown).all()
 
 
-@pytest.mark.parametrize("harm", [0.0, 0.05, 0.3])
-def test_the_margin_bounds_the_clean_captions_that_are_replaced(embedded, harm):
+@pytest.mark.parametrize("false_replacements", [0.0, 0.05, 0.3])
+def test_the_margin_bounds_the_clean_captions_that_are_replaced(embedded, false_replacements):
     images, texts = embedded
     clean = np.arange(0, 60, 3)
     proposed = propose(images, texts, clean, 5)
-    margin = choose_margin(images, texts, clean, proposed, harm)
+    margin = choose_margin(images, texts, clean, proposed, false_replacements)
 
     def count(margin):
         return (replace(images, texts, np.arange(60), proposed, margin) != np.arange(60))[
@@ -89,7 +89,7 @@ def test_the_margin_bounds_the_clean_captions_that_are_replaced(embedded, harm):
         ].sum()
 
     assert count(0.0) > 7
-    assert count(margin) == int(harm * 20), "not one more could be spared"
+    assert count(margin) == int(false_replacements * 20), "not one more could be spared"
 
 
 def test_proposals_that_never_agree_better_need_no_margin(embedded):
@@ -128,7 +128,7 @@ def corpus():
 
 def test_remedies_find_swapped_captions_and_spare_the_others(corpus):
     images, texts, shown, is_swapped = corpus
-    settings = Settings(clean_share=0.2, neighbours=3, harm=0.05, drop=(0.25, 0.5))
+    settings = Settings(clean_share=0.2, neighbours=3, false_replacements=0.05, drop=(0.25, 0.5))
     remedies = apply_remedies(images, texts, shown, is_swapped, settings, seed=0)
     assert list(remedies) == ["filtered", "dropped25", "dropped50"]
     effects = {n: describe_remedy(texts, shown, r, is_swapped) for n, r in remedies.items()}
@@ -148,7 +148,7 @@ def test_remedies_find_swapped_captions_and_spare_the_others(corpus):
 
 def test_a_remedy_knows_of_the_clean_pairs_alone_which_are_aligned(corpus):
     images, texts, shown, is_swapped = corpus
-    settings = Settings(clean_share=0.2, neighbours=3, harm=0.05, drop=(0.25,))
+    settings = Settings(clean_share=0.2, neighbours=3, false_replacements=0.05, drop=(0.25,))
     expected = apply_remedies(images, texts, shown, is_swapped, settings, seed=0)
     clean = choose_clean(~is_swapped, 0.2, seed=0)
     known = np.ones_like(is_swapped)

@@ -1,6 +1,6 @@
 # Experiment 3 in figures, each as PNG and PDF; the style of each stands in a module of lib of its own.
 
-# The gallery shows the strongest misalignment among similar captions.
+# The gallery shows the strongest misalignment of the first strategy.
 GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get))
 
 
@@ -85,7 +85,8 @@ rule plot_histograms:
         mem_mb=1000,
         runtime=10,
     params:
-        labels=HEADS,
+        heads=HEADS,
+        seed=SEEDS[0] if SEEDS else None,
         code=get_code_hash("plot_histograms.py"),
     message:
         "Plot the cosines between neurons of {wildcards.model}"

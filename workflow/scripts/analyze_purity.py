@@ -24,12 +24,20 @@ from lib.checkpoints import read_projections
 from lib.files import atomic_path
 from lib.progress import start_log
 from lib.purity import MEASURES, measure, neuron_cosines
-from lib.statistics import pair_mean, pair_mean_difference, verdict
+from lib.statistics import (
+    CANNOT_BE_TOLD,
+    DOES_NOT_HOLD,
+    HOLDS,
+    pair_mean,
+    pair_mean_difference,
+    verdict,
+)
 from lib.tables import align_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PROGRAM = "analyze_purity.py"
 COLUMNS = (
     "label",
     "projection",
@@ -69,6 +77,29 @@ class OneLineParser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
+    arguments = parse_arguments(argv)
+    try:
+        print(format_table(run(arguments)))
+    except ValueError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Analyse the checkpoints and write the files that were asked for; the rows of the table.
+
+    Raises:
+        ValueError: a file cannot be used, or not be written.
+    """
+    projections = ("image", "text") if arguments.projection == "both" else (arguments.projection,)
+    analyses = analyze(arguments.checkpoints, projections)
+    write_outputs(arguments, analyses)
+    return [analysis.row for analysis in analyses]
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of a command line; the process ends with status 2 if they are wrong."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
     labels = [checkpoint.label for checkpoint in arguments.checkpoints]
@@ -76,23 +107,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if labels.count(label) > 1:
             parser.error(f"argument --checkpoints: label '{label}' is given twice")
     outputs = (arguments.output_csv, arguments.output_plot, arguments.output_hist)
-    for path in {checkpoint.path for checkpoint in arguments.checkpoints} & set(outputs):
-        parser.error(f"{path} is both a checkpoint and an output")
-    projections = ("image", "text") if arguments.projection == "both" else (arguments.projection,)
-    try:
-        analyses = analyze(arguments.checkpoints, projections)
-        write_outputs(arguments, analyses)
-    except ValueError as error:
-        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    print(format_table([analysis.row for analysis in analyses]))
-    return 0
+    taken = {checkpoint.path.resolve(): "a checkpoint" for checkpoint in arguments.checkpoints}
+    for path in filter(None, outputs):
+        if path.resolve() in taken:
+            parser.error(f"{path} is both {taken[path.resolve()]} and an output")
+        taken[path.resolve()] = "another output"
+    return arguments
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = OneLineParser(
-        prog="analyze_purity.py",
+        prog=PROGRAM,
         description=__doc__,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -251,8 +277,8 @@ def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
     if "difference" not in row:
         return "", "", "", "(the first)"
     low, high = row["difference_low"], row["difference_high"]
-    answers = {"holds": "higher", "does not hold": "lower", "cannot be told": "cannot be told"}
-    answer = "the same" if low == high == 0 else answers[verdict(low, high)]
+    answers = {HOLDS: "higher", DOES_NOT_HOLD: "lower"}
+    answer = "the same" if low == high == 0 else answers.get(verdict(low, high), CANNOT_BE_TOLD)
     return (
         f"{row['relative_change']:+.1%}",
         f"{row['difference']:+.4f}",
@@ -279,6 +305,7 @@ def get_rule_arguments(job: Any) -> list[str]:
 
 if __name__ == "__main__":
     if "snakemake" in globals():  # run as a rule's script
-        start_log(snakemake.log[0])
-        sys.exit(main(get_rule_arguments(snakemake)))
-    sys.exit(main())
+        start_log(snakemake.log[0])  # which gets the reason of a failure, too
+        run(parse_arguments(get_rule_arguments(snakemake)))
+    else:
+        sys.exit(main())

@@ -1,6 +1,7 @@
 """Makes what the page tells of neurons: their purity in every head, and the images that excite
 each most and least, of every test dataset and, where captions are swapped, of held-out pairs."""
 
+import itertools
 import json
 
 import numpy as np
@@ -17,17 +18,18 @@ from lib.thumbnails import COLUMNS, write_sheet
 start_log(snakemake.log[0])
 source, params, sheets = snakemake.input, snakemake.params, snakemake.output.sheets
 models, (neurons, count, size, most) = params.models, params.limits
-paths = iter(source.heads)
-heads = {model: {name: read_heads(next(paths)) for name in params.heads} for model in models}
+paths = dict(zip(itertools.product(models, params.heads), source.heads, strict=True))
+heads = {model: {name: read_heads(paths[model, name]) for name in params.heads} for model in models}
 purity = {model: describe_purity(named, neurons) for model, named in heads.items()}
 chosen = {model: each["neurons"] for model, each in purity.items()}
-paths, sources = iter(source.features), []
+paths = dict(zip(itertools.product(params.archives, models), source.features, strict=True))
+sources = []
 
-for (dataset, archives), sheet in zip(params.archives.items(), sheets, strict=False):
-    features = {model: read_dataset_features(next(paths)) for model in models}
-    ranked = rank_heads(
-        {model: each.images for model, each in features.items()}, heads, chosen, count
-    )
+for dataset, sheet in zip(params.archives, sheets, strict=False):  # the last may be of pairs
+    archives = params.archives[dataset]
+    features = {model: read_dataset_features(paths[dataset, model]) for model in models}
+    images = {model: each.images for model, each in features.items()}
+    ranked = rank_heads(images, heads, chosen, count, params.seed)
     rows, first = number_tiles(ranked), features[models[0]]
     places = rows
     if len(first.labels) == most:  # else features are of all images there are
@@ -39,12 +41,12 @@ for (dataset, archives), sheet in zip(params.archives.items(), sheets, strict=Fa
 if source.captions:
     table = read_captions(source.captions[0])
     held_out = np.flatnonzero(np.array(table.splits) == "validation")[:most]
-    texts, chunks = iter(source.texts), np.array(source.images).reshape(len(models), -1)
+    chunks = np.array(source.images).reshape(len(models), -1)
     features = {}
-    for model, images in zip(models, chunks, strict=True):
-        opened, _ = open_features(images, next(texts), table.shards, params.shards_per_job)
+    for model, images, texts in zip(models, chunks, source.texts, strict=True):
+        opened, _ = open_features(images, texts, table.shards, params.shards_per_job)
         features[model] = gather_rows([chunk[0] for chunk in opened], held_out)
-    ranked = rank_heads(features, heads, chosen, count)
+    ranked = rank_heads(features, heads, chosen, count, params.seed)
     rows = number_tiles(ranked)
     pairs = held_out[rows]
     shards = [source.shards[shard] for shard in np.unique(np.array(table.shards)[pairs])]

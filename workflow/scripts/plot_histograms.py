@@ -2,14 +2,15 @@
 
 from lib.figure_histograms import LabelledHead, draw_histograms
 from lib.figures import save_figure
-from lib.heads import read_heads
+from lib.heads import choose_head, read_heads
 from lib.progress import start_log
 from lib.tables import describe_head
 
 start_log(snakemake.log[0])
+params = snakemake.params
 heads = []
-for condition, path in zip(snakemake.params.labels, snakemake.input.heads, strict=True):
-    label, head = next(iter(read_heads(path).items()))
-    about = describe_head(condition, label)
+for condition, path in zip(params.heads, snakemake.input.heads, strict=True):
+    about = describe_head(condition, str(params.seed))
+    head = choose_head(read_heads(path), params.seed)
     heads.append(LabelledHead(about["strategy"], about["cs"], head))
 save_figure(draw_histograms(heads), snakemake.output.png, snakemake.output.pdf)
