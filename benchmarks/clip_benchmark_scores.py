@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import lib.compat  # noqa: F401  (before torchvision)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 import torch

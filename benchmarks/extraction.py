@@ -85,7 +85,7 @@ def prepare_peer(
 ) -> Callable[[], list]:
     """CLIP_benchmark's zero-shot evaluation, with unit vectors for classes: it then yields the
     embeddings themselves (times 100). Its features for a linear probe ask for a GPU."""
-    import lib.compat  # noqa: F401  (must come before torchvision)
+    import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
     # isort: split
     import torch

@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.update import replace_between, write_text
 from lib.architectures import read_architecture
-from lib.compat import select_device
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
+from lib.devices import select_device
 from lib.feature_store import DatasetFeatures, store
 from lib.features import extract_images, extract_texts
 from lib.finetune import Recipe, finetune, select_pairs

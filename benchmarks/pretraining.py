@@ -72,7 +72,7 @@ class Loader:
 
 def prepare_peer(model: str, steps: int, batch: int) -> Callable[[], list[float]]:
     """One epoch of open_clip_train on the same batches, normalised before, and the same rates."""
-    import lib.compat  # noqa: F401  (must come before torchvision)
+    import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
     # isort: split
     import open_clip

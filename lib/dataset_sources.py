@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import lib.compat  # noqa: F401  (before torchvision and open_clip)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 import torchvision.datasets

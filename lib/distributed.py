@@ -19,7 +19,7 @@ from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from lib.compat import hold_visible_gpus, select_device
+from lib.devices import hold_visible_gpus, select_device
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h: the signal that a process gets when its parent ends
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 import numpy as np

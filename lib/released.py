@@ -11,7 +11,7 @@ import shutil
 import urllib.request
 from pathlib import Path
 
-import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 import open_clip
@@ -62,6 +62,8 @@ def fetch_url(url: str, path: str | Path, expected: str) -> None:
                 stream.write(chunk)
                 digest.update(chunk)
                 progress.advance(len(chunk))
+        if length and progress.done < size:
+            raise OSError(f"{url} ended after {progress.done:,} of {size:,} bytes")
         if digest.hexdigest() != expected.lower():
             raise ValueError(
                 f"{url} gave {progress.done:,} bytes of type {response.headers.get_content_type()} "

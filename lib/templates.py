@@ -1,6 +1,6 @@
 """Sets of prompt templates: the study's own, and those that open_clip uses for ImageNet."""
 
-import lib.compat  # noqa: F401  (before open_clip)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import lib.compat  # noqa: F401  (before any test module imports open_clip)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
+import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
 # isort: split
 import numpy as np

@@ -109,7 +109,7 @@ def test_other_precisions(tmp_path, head, dtype, suffix):
 
 
 def test_models_of_open_clip_itself(tmp_path):
-    import lib.compat  # noqa: F401  (must come before whatever imports torchvision)
+    import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip)
 
     open_clip = pytest.importorskip("open_clip")
     vision = {"image_size": 32, "patch_size": 16, "width": 64, "layers": 1, "head_width": 32}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib import compat
+from lib import devices
 from lib.gpus import hold_gpus
 
 ROOT = Path(__file__).parents[1]
@@ -111,18 +111,18 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(properties))
     monkeypatch.setattr(torch.cuda, "get_device_properties", properties.__getitem__)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr(compat, "lock_folder", lambda: tmp_path)
-    compat._hold.cache_clear()
+    monkeypatch.setattr(devices, "lock_folder", lambda: tmp_path)
+    devices._hold.cache_clear()
     yield chosen
-    compat._hold.cache_clear()
+    devices._hold.cache_clear()
     torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
 def test_a_process_keeps_the_gpu_that_it_was_given(machine, tmp_path, name):
     (other,) = hold_gpus(["uuid-0"], tmp_path)
-    devices = [compat.select_device(name), compat.select_device(name)]
-    assert devices == machine == [torch.device("cuda", 1)] * 2
+    selected = [devices.select_device(name), devices.select_device(name)]
+    assert selected == machine == [torch.device("cuda", 1)] * 2
     other.lock.close()
     assert hold_gpus(["uuid-1", "uuid-0"], tmp_path)[0].index == 1
 
@@ -138,13 +138,13 @@ def test_processes_that_train_together_hold_a_gpu_each(
         "CUDA_VISIBLE_DEVICES", raising=False
     )
     (other,) = hold_gpus(["uuid-0"], tmp_path)
-    assert compat.hold_visible_gpus("auto", 2) == names
+    assert devices.hold_visible_gpus("auto", 2) == names
     other.lock.close()
     assert hold_gpus(["uuid-1", "uuid-0", "uuid-2"], tmp_path)[0].index == 1
-    assert compat.hold_visible_gpus("cpu", 2) == []
-    assert compat.select_device("auto", 1) == torch.device("cuda", 1)
+    assert devices.hold_visible_gpus("cpu", 2) == []
+    assert devices.select_device("auto", 1) == torch.device("cuda", 1)
 
 
 def test_the_cpu_takes_no_gpu(machine, tmp_path):
-    assert compat.select_device("cpu") == torch.device("cpu")
+    assert devices.select_device("cpu") == torch.device("cpu")
     assert list(tmp_path.iterdir()) == []

@@ -27,6 +27,14 @@ def serve(folder):
         def log_message(self, *_):
             asked.append(self.path)
 
+        def do_GET(self):
+            if self.path != "/cut.pt":
+                return super().do_GET()
+            self.send_response(200)  # and then the connection is lost
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[:1000])
+
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -62,6 +70,7 @@ def test_a_url_gives_its_file_and_tells_how_far_it_is(tmp_path, served, caplog):
     [
         ("page.html", ValueError, f"27 bytes of type text/html with .*, expected is {DIGEST}"),
         ("none.pt", OSError, "404"),
+        ("cut.pt", OSError, "cut.pt ended after 1,000 of 2,560,000 bytes"),
     ],
 )
 def test_what_is_not_the_file_leaves_nothing_behind(tmp_path, served, page, error, message):

@@ -1,8 +1,8 @@
 """Makes the image features of a chunk of a corpus, of a model's weights and the chunk's shards."""
 
 from lib.architectures import read_architecture
-from lib.compat import select_device
 from lib.corpus import read_shard_keys
+from lib.devices import select_device
 from lib.feature_store import write_origin
 from lib.features import extract_views
 from lib.ledger import count_pairs

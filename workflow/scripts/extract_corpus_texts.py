@@ -1,8 +1,8 @@
 """Makes the text features of all captions of a corpus, of a model's weights."""
 
 from lib.architectures import read_architecture
-from lib.compat import select_device
 from lib.corpus import read_captions
+from lib.devices import select_device
 from lib.feature_store import store, write_array, write_origin
 from lib.features import extract_texts
 from lib.models import get_tokenizer

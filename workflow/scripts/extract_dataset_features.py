@@ -1,8 +1,8 @@
 """Makes the features of a downstream dataset: of its images, and of the prompts of its classes."""
 
 from lib.architectures import read_architecture
-from lib.compat import select_device
 from lib.datasets import choose_rows, read_labels, read_prompts, select_rows
+from lib.devices import select_device
 from lib.feature_store import DatasetFeatures, write_dataset_features
 from lib.features import decode_first, extract_images, extract_texts
 from lib.models import get_tokenizer, get_transform

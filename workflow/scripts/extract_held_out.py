@@ -3,9 +3,9 @@
 from functools import partial
 
 from lib.architectures import read_architecture
-from lib.compat import select_device
 from lib.corpus import select_samples
 from lib.datasets import choose_rows, read_labels, read_lines, select_rows
+from lib.devices import select_device
 from lib.features import decode_first, extract_images, extract_texts
 from lib.held_out import check_same_classes, select_held_out, write_held_out
 from lib.models import get_tokenizer, get_transform

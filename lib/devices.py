@@ -1,44 +1,11 @@
-"""What differs from machine to machine: torchvision's operators, and the device to compute on.
-
-torchvision's operators come compiled against CUDA only; beside a CPU build of PyTorch they do not
-load, and `import torchvision` stops with "operator torchvision::nms does not exist". Declaring
-the schemas of the operators is all that the import needs (nothing here computes boxes). Import
-this module before torchvision, timm or open_clip.
-"""
+"""The device that a process computes on: the CPU, or a GPU of its own."""
 
 import functools
-import importlib.util
 import os
-from pathlib import Path
 
 import torch
 
 from lib.gpus import HeldGpu, hold_gpus, lock_folder
-
-_SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
-
-
-def _declare_missing_operators() -> torch.library.Library | None:
-    """Declare the schemas unless the compiled operators load; the result must be kept alive."""
-    found = importlib.util.find_spec("torchvision")
-    if found is None or found.origin is None:
-        return None
-    for compiled in Path(found.origin).parent.glob("_C*.so"):
-        try:
-            torch.ops.load_library(compiled)
-            return None
-        except OSError:
-            continue
-    library = torch.library.Library("torchvision", "DEF")
-    for schema in _SCHEMAS:
-        library.define(schema)
-    return library
-
-
-torchvision_library = _declare_missing_operators()
 
 
 def select_device(name: str, index: int | None = None) -> torch.device:
