@@ -22,7 +22,8 @@ def map_ahead(
         threads: that compute `function`; 0 computes it when the result is asked for.
 
     Raises:
-        Exception: what `items` or `function` raises, after the results before it.
+        Exception: what `function` raises, after the results before it; what `items` raises, with
+            threads at once.
     """
     if threads == 0:
         yield from map(function, items)

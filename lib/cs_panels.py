@@ -8,8 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lib.figures import Style, draw_crossed_curves, draw_pretrained_level, set_cs_axis
-from lib.frames import cs_curve
+from lib.figures import (
+    Style,
+    draw_crossed_curves,
+    draw_pretrained_level,
+    draw_random_baseline,
+    set_cs_axis,
+)
+from lib.frames import RANDOM_LEVEL, cs_curve
 
 
 def draw_cs_curves(
@@ -35,6 +41,12 @@ def draw_cs_curves(
         curves[model, strategy] = (cs, scale * np.clip(intervals, *possible))
     draw_crossed_curves(axes, curves, styles, lines)
     set_cs_axis(axes, cs)
+
+
+def draw_random_levels(axes: Axes, rows: pd.DataFrame) -> None:
+    """The level and band of random projections of each size that there is."""
+    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
+        draw_random_baseline(axes, *level)
 
 
 def draw_pretrained_levels(

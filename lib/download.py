@@ -197,6 +197,8 @@ async def _fetch_in_order(
     hosts = collections.defaultdict(lambda: asyncio.Semaphore(limits.connections_per_host))
     waiting = iter(links)
     tasks: collections.deque[asyncio.Task] = collections.deque()
+    # Names are looked up by threads, one a connection: a silent name server delays no other lookup.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(limits.connections))
     async with open_session(limits) as session:
 
         async def settle(link: Link) -> Result:

@@ -23,13 +23,15 @@ from yarl import URL
 # Reasons that may be gone at another time; all others are final.
 TRANSIENT = {"timeout", "connection", "dns_temporary"}
 TRANSIENT |= {f"http_{status}" for status in (408, 425, 429, 500, 502, 503, 504)}
-OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
+OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex", "none"}
 VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 HOUR = re.compile(r"\s\d\d?$")  # what precedes the first colon of a date
 REDIRECTS = {301, 302, 303, 307, 308}
 CHUNK = 1 << 16  # bytes
-# IPv6 addresses in which an IPv4 address of any kind can hide: NAT64 and 6to4.
-TUNNELS = tuple(ipaddress.ip_network(net) for net in ("64:ff9b::/96", "2002::/16"))
+# IPv6 addresses in which an IPv4 address of any kind can hide (NAT64, 6to4, IPv4-compatible), and
+# site-local ones, which Python takes for public.
+_HIDDEN = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96", "fec0::/10")
+HIDDEN = tuple(map(ipaddress.ip_network, _HIDDEN))
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Limits:
 class Fetched(NamedTuple):
     """What came of one URL: a body, or None and the reason (`error`) why not.
 
-    `http_code` is the last status that a server sent, None if there was none.
+    `http_code` is the status by which the last attempt that had one came to its end.
     """
 
     body: bytes | None
@@ -146,7 +148,7 @@ def check_address(address: str, allowed: Sequence[str]) -> None:
     ip = getattr(ip, "ipv4_mapped", None) or ip
     if any(ip in ipaddress.ip_network(network) for network in allowed):
         return
-    is_hidden = any(ip in network for network in TUNNELS)
+    is_hidden = any(ip in network for network in HIDDEN)
     if is_hidden or ip.is_multicast or not ip.is_global:
         raise FetchError("private_address")
 

@@ -85,9 +85,9 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
     styles = model_styles(table["model"])
     lines = strategy_lines(table["strategy"])
     left, right = figure.subplots(1, 2)
-    draw_cs_curves(left, table, "roc_auc", styles, lines)
+    draw_cs_curves(left, table, "roc_auc", styles, lines, possible=(0, 1))
     draw_chance(left, 0.5)
-    left.set_ylim(0.4, 1.02)
+    left.set_ylim(min(0.4, left.get_ylim()[0]), 1.02)
     left.set_xlabel("share of captions swapped, nominal Cs")
     left.set_ylabel("ROC AUC")
     for row in shown.itertuples():

@@ -45,7 +45,7 @@ def draw_layers(table: pd.DataFrame) -> Figure:
         style_handle(Style(MUTED, "o", *LINES[kind][:1]), NAMES[kind], LINES[kind][1])
         for kind in LINES
     ]
-    place_legend(figure, [*handles, baseline_handle()])
+    place_legend(figure, [*handles, baseline_handle("random Gaussian neurons, widest 95% band")])
     return figure
 
 

@@ -3,11 +3,10 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.cs_panels import draw_pretrained_levels
+from lib.cs_panels import draw_pretrained_levels, draw_random_levels
 from lib.figures import (
     baseline_handle,
     draw_interval_line,
-    draw_random_baseline,
     model_styles,
     name_strategy,
     new_figure,
@@ -18,7 +17,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
+from lib.frames import cs_curve, list_strategies
 
 
 @styled
@@ -57,6 +56,5 @@ def _draw_panel(axes, rows: pd.DataFrame, strategy: str, styles: dict) -> None:
         shift = 0.008 * (number - (len(styles) - 1) / 2)
         draw_interval_line(axes, cs, intervals, style, shift=shift)
     draw_pretrained_levels(axes, rows, "avg_abs_cos_sim", styles)
-    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
-        draw_random_baseline(axes, *level)
+    draw_random_levels(axes, rows)
     set_cs_axis(axes, cs)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lib.cs_panels import draw_random_levels
 from lib.figures import (
     BLACK,
     BLUE,
@@ -22,7 +23,6 @@ from lib.figures import (
     baseline_handle,
     draw_interval_line,
     draw_pretrained_level,
-    draw_random_baseline,
     name_strategy,
     new_figure,
     place_legend,
@@ -31,7 +31,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
+from lib.frames import cs_curve, list_strategies
 from lib.statistics import mean_interval
 
 RAW = Style(BLACK, "o", "-")
@@ -119,10 +119,9 @@ def _draw_panel(
     for value in raw.loc[raw["strategy"] == "pretrained", column]:
         draw_pretrained_level(axes, scale * value, MUTED)
     if "random_baseline" in raw:
-        for level in raw[RANDOM_LEVEL].drop_duplicates().to_numpy():
-            draw_random_baseline(axes, *level)
+        draw_random_levels(axes, raw)
     cs, intervals = cs_curve(raw, strategy, column)
-    draw_interval_line(axes, cs, scale * np.array(intervals), RAW)
+    draw_interval_line(axes, cs, scale * np.array(intervals), RAW, shift=-0.006 * len(styles))
     for number, (remedy, style) in enumerate(styles.items(), start=1):
         rows = tried[(tried["remedy"] == remedy) & (tried["strategy"] == strategy)]
         places, values = cs_curve(rows, strategy, column)

@@ -4,12 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.cs_panels import draw_cs_curves, draw_pretrained_levels
+from lib.cs_panels import draw_cs_curves, draw_pretrained_levels, draw_random_levels
 from lib.figures import (
     baseline_handle,
     block_grid,
     crossed_handles,
-    draw_random_baseline,
     model_styles,
     new_figure,
     place_legend,
@@ -18,7 +17,7 @@ from lib.figures import (
     strategy_lines,
     styled,
 )
-from lib.frames import RANDOM_LEVEL, list_strategies
+from lib.frames import list_strategies
 
 
 @styled
@@ -67,5 +66,4 @@ def _name_recipe(recipe: str, rows: pd.DataFrame) -> str:
 def _draw_levels(axes: Axes, rows: pd.DataFrame, styles: dict) -> None:
     """Where the pretrained models and random projections are."""
     draw_pretrained_levels(axes, rows, "avg_abs_cos_sim", styles)
-    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
-        draw_random_baseline(axes, *level)
+    draw_random_levels(axes, rows)

@@ -28,13 +28,14 @@ STYLES = {
     "filtered": Style(VERMILLION, "s", DASHES[0]),
 }
 PANELS = {
-    "purified_features": "purified features\n(|cos| ≥ 0.9)",
+    "purified_features": "purified features\n(number, |cos| ≥ 0.9)",
     "feature_magnitude": "largest |cos|\nof a concept (mean)",
     "true_purity": "true purity: largest\n|cos| of a neuron (mean)",
     "mean_abs_cos": "mean |cos|\nbetween neurons",
-    "accuracy": "zero-shot accuracy",
+    "accuracy": "zero-shot accuracy (%)",
     "silhouette": "silhouette (cosine)",
 }
+SCALES = {"accuracy": 100}  # of the axis, times the values
 REFERENCE = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
 BASELINE = {"color": BLACK, "linewidth": 0.8, "linestyle": (0, (6, 2))}
 BINS = np.linspace(0, 1, 41)
@@ -70,10 +71,11 @@ def draw_simulation(
 
 
 def _draw_measure(axes: Axes, table: pd.DataFrame, column: str, chance: float | None) -> None:
+    scale = SCALES.get(column, 1)
     for data, style in STYLES.items():
         rows = table[table["data"] == data]
         intervals = {p: mean_interval(each.to_numpy()) for p, each in rows.groupby("p")[column]}
-        estimate, low, high = np.array(list(intervals.values())).T
+        estimate, low, high = scale * np.array(list(intervals.values())).T
         axes.fill_between(list(intervals), low, high, color=style.colour, alpha=0.2, linewidth=0)
         axes.plot(
             list(intervals),
@@ -83,10 +85,10 @@ def _draw_measure(axes: Axes, table: pd.DataFrame, column: str, chance: float | 
             marker=style.marker,
         )
     clean = table[(table["data"] == "raw") & (table["p"] == 0)]
-    axes.axhline(clean[column].mean(), zorder=1, **REFERENCE)
+    axes.axhline(scale * clean[column].mean(), zorder=1, **REFERENCE)
     untrained = table.loc[table["data"] == "untrained", column].mean()
     level = table["random_baseline"].iloc[0] if column == "mean_abs_cos" else untrained
-    axes.axhline(level if chance is None else chance, zorder=1, **BASELINE)
+    axes.axhline(scale * (level if chance is None else chance), zorder=1, **BASELINE)
 
 
 def _draw_histograms(

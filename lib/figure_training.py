@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lib.cs_panels import draw_random_levels
 from lib.figures import (
     DASHES,
     MARKERS,
     Style,
     baseline_handle,
     draw_interval_line,
-    draw_random_baseline,
     name_strategy,
     new_figure,
     place_legend,
@@ -22,7 +22,7 @@ from lib.figures import (
     style_handle,
     styled,
 )
-from lib.frames import RANDOM_LEVEL, list_strategies
+from lib.frames import list_strategies
 from lib.statistics import mean_interval
 
 
@@ -63,8 +63,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, strategy: str, styles: dict[floa
         intervals = [mean_interval(values.to_numpy()) for _, values in by_epoch]
         shift = 0.06 * (number - (len(styles) - 1) / 2)
         draw_interval_line(axes, list(by_epoch.groups), intervals, style, shift=shift)
-    for level in rows[RANDOM_LEVEL].drop_duplicates().to_numpy():
-        draw_random_baseline(axes, *level)
+    draw_random_levels(axes, rows)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -1,5 +1,6 @@
 """A corpus gathered from a table of image files and captions: shards, and a ledger of every row."""
 
+import errno
 import os
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
@@ -102,5 +103,9 @@ def _read_file(root: Path, path: str) -> bytes:
         return target.read_bytes()
     except FileNotFoundError as error:
         raise ImageError("missing_file") from error
-    except (OSError, ValueError) as error:  # a folder, no permission, a name with a null byte
+    except (IsADirectoryError, NotADirectoryError, PermissionError, ValueError) as error:
+        raise ImageError("unreadable_file") from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise  # not the file's fault: another attempt may succeed
         raise ImageError("unreadable_file") from error

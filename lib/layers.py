@@ -14,9 +14,9 @@ from safetensors import safe_open
 
 # names of weights in open_clip's own transformers and in timm's
 _ATTENTION = r"(?:attn\.out_proj|attn\.proj)"
-_MLP = r"(?:mlp\.c_proj|mlp\.fc2)"
+_MLP = r"(?:mlp\.c_proj|mlp\.fc2|mlp\.w2)"
 _BLOCK = re.compile(
-    rf"(?P<tower>.*?)(?:resblocks|blocks)\.(?P<block>\d+)\.(?:{_ATTENTION}|{_MLP})\.weight"
+    rf"(?P<tower>(?:(?!stages\.|layers\.).)*?)(?:resblocks|blocks)\.(?P<block>\d+)\.(?:{_ATTENTION}|{_MLP})\.weight"
 )
 
 
@@ -32,7 +32,8 @@ class Layer(NamedTuple):
 def find_layers(names: Iterable[str]) -> list[Layer]:
     """The output matrices among the names of a model's weights, in the order of the blocks.
 
-    A tower that is no transformer, such as a convolutional one, has none.
+    A tower of stages (ConvNeXt, Swin) has none: its width changes, there is no one residual stream.
+    Nor has a convolutional one.
     """
     matches = filter(None, map(_BLOCK.fullmatch, names))
     layers = [

@@ -4,6 +4,7 @@ A TSV quotes nothing: each line is a row, and a quotation mark is a part of its 
 quoted as usual, and its blank lines are no rows. Rows of a list are numbered from 0.
 """
 
+import codecs
 import csv
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,17 +22,22 @@ def get_key(row: int) -> str:
 
 
 def read_rows(
-    path: str | Path, first: int, count: int, columns: Sequence[str] | None = None
+    path: str | Path,
+    first: int,
+    count: int,
+    columns: Sequence[str] | None = None,
+    skipped: int = 0,
 ) -> list[list[str]]:
     """Read rows `first` to `first + count` of a TSV or CSV as lists of cells, without the others.
 
     Args:
         columns: names of the cells that every row must have.
+        skipped: lines before row 0.
 
     Raises:
         ValueError: the list ends too early or cannot be read, or a row has more or fewer cells.
     """
-    rows = list(iterate_rows(path, first, first + count))
+    rows = list(iterate_rows(path, skipped + first, skipped + first + count))
     for number, row in enumerate(rows, start=first):
         if columns is not None and len(row) != len(columns):
             raise ValueError(
@@ -72,7 +78,7 @@ def read_columns(
     [names] = read_rows(path, 0, 1)
     _check_columns(path, columns, names)
     places = [names.index(column) for column in columns]
-    rows = read_rows(path, first + 1, count, names)
+    rows = read_rows(path, first, count, names, skipped=1)
     return [tuple(row[place] for place in places) for row in rows]
 
 
@@ -142,6 +148,8 @@ def check_keys(keys: set[str], is_known: Callable[[str], bool], path: str | Path
 
 def _iterate_tsv(path: str | Path, first: int, end: int | None) -> Iterator[list[str]]:
     with open(path, "rb") as stream:
+        if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            stream.seek(0)
         lines = itertools.islice(stream, first, end)  # what is skipped is not decoded
         yield from (line.split("\t") for line in read_lines(lines))
 

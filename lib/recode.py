@@ -76,7 +76,7 @@ def reasons_told() -> Iterator[None]:
         raise ImageError("not_an_image") from error
     except Image.DecompressionBombError as error:
         raise ImageError("too_many_pixels") from error
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # a damaged file can raise anything at all in a decoder
         raise ImageError("broken_image") from error

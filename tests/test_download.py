@@ -1,10 +1,12 @@
 """Downloading from servers that misbehave: every URL has its row, with the right reason."""
 
+import asyncio
 import hashlib
 import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +20,16 @@ from sklearn.datasets import load_sample_images
 
 from lib.corpus import iterate_samples
 from lib.download import Link, Result, Settings, download_shard, read_links
-from lib.fetch import FetchError, Limits, check_address, has_opted_out, parse_retry_after
+from lib.fetch import (
+    Fetched,
+    FetchError,
+    Limits,
+    check_address,
+    fetch,
+    has_opted_out,
+    open_session,
+    parse_retry_after,
+)
 from lib.ledger import read_ledger
 from lib.recode import MAX_SIDE, ImageError, recode
 from tests.hostile_server import BODIES, HEIGHT, JPEG, WIDTH, draw, encode, serve
@@ -300,6 +311,7 @@ def test_a_killed_download_loses_and_doubles_nothing(root, tmp_path):
         limits = LIMITS | {"connections": 2}
         process = start_download(root, links, limits, tmp_path)
         while len(server.asked) < 20:
+            assert process.poll() is None
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -345,6 +357,9 @@ def test_no_image_is_spelled_out(tmp_path, monkeypatch):
         ("fc00::1", False),
         ("::ffff:10.0.0.1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::a00:1", False),
+        ("fec0::1", False),
         ("2002:7f00:1::", False),
     ],
 )
@@ -354,6 +369,32 @@ def test_only_public_addresses_are_asked(address, is_public):
     else:
         with pytest.raises(FetchError, match="private_address"):
             check_address(address, [])
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "error"),
+    [
+        ("inside.example.org", "10.0.0.1", "private_address"),
+        ("inside.example.org", "::ffff:169.254.169.254", "private_address"),
+        # other spellings of 127.0.0.1
+        ("127.1", "127.0.0.1", "bad_url"),
+        ("2130706433", "127.0.0.1", "bad_url"),
+        ("0177.0.0.1", "127.0.0.1", "bad_url"),
+    ],
+)
+def test_names_are_asked_for_their_address_first(monkeypatch, host, address, error):
+    def look_up(*_, **__):
+        place = (address, 80, 0, 0) if ":" in address else (address, 80)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", place)]
+
+    async def ask():
+        limits = Limits("test")
+        async with open_session(limits) as session:
+            return await fetch(session, f"http://{host}/a.jpg", limits)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert asyncio.run(ask()) == Fetched(None, error, None, 1)
 
 
 def test_a_network_can_be_allowed():
@@ -372,6 +413,7 @@ def test_a_network_can_be_allowed():
         (["googlebot: noindex, noai"], False),
         (["test: noimageindex"], True),
         (["nofollow"], False),
+        (["none"], True),
         (["max-image-preview: large, noai"], True),
         (["noindex, max-snippet: -1"], True),
         (["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], True),

@@ -1,8 +1,10 @@
 """Shards made of image files: every row of the table has its row in the ledger."""
 
+import errno
 import hashlib
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,16 @@ def images(tmp_path):
 def gather(folder, images, keys=None):
     gather_shard(ENTRIES, images, folder / "0.tar", folder / "0.parquet", SIZE, MAX_PIXELS, keys)
     return list(iterate_samples([folder / "0.tar"])), read_ledger(folder / "0.parquet")
+
+
+def test_a_disk_that_fails_is_not_the_fault_of_a_file(tmp_path, images, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        gather(tmp_path, images)
+    assert list(tmp_path.glob("0.*")) == []
 
 
 def test_every_row_has_its_row_with_the_right_reason(tmp_path, images):

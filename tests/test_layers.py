@@ -9,6 +9,8 @@ from safetensors.torch import save_file
 from lib.layers import find_layers, read_layers
 from lib.models import build_model
 
+KINDS = ("attention", "mlp")
+
 
 @pytest.fixture(scope="module")
 def open_clip_model():
@@ -22,7 +24,7 @@ def test_every_block_of_both_towers_has_two(open_clip_model):
         (tower, block, kind)
         for tower, count in counts.items()
         for block in range(1, count + 1)
-        for kind in ("attention", "mlp")
+        for kind in KINDS
     ]
     assert [layer[:3] for layer in layers] == expected
 
@@ -47,6 +49,16 @@ def test_transformers_of_timm_have_them_too():
     layers = find_layers(names)
     assert len(layers) == 24
     assert {layer.tower for layer in layers} == {"image"}
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [("convnext_atto", 0), ("swin_tiny_patch4_window7_224", 0), ("vitamin_small_224", 14)],
+)
+def test_blocks_are_those_of_one_residual_stream(name, blocks):
+    names = [f"visual.trunk.{weight}" for weight in timm.create_model(name).state_dict()]
+    expected = [("image", block + 1, kind) for block in range(blocks) for kind in KINDS]
+    assert [layer[:3] for layer in find_layers(names)] == expected
 
 
 def test_a_convolutional_tower_has_none(tiny_architecture):

@@ -166,6 +166,8 @@ def test_colours_and_bands_are_those_of_the_figures(root):
         colour = re.search(rf"{order}: .*?var\(--(\w+)\)", script)[1]
         assert colours[colour] == figures.PRUNING_STYLES[order].colour
     assert page.BAND == figure_pruning.BAND
+    for strategy, name in figures.STRATEGY_NAMES.items():
+        assert f'{strategy}: "{name}"' in script
 
 
 # --- Nothing becomes markup, nothing is fetched ---------------------------------------------------
