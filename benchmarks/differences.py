@@ -32,8 +32,8 @@ from lib.frames import read_frame
 from lib.heads import Head, read_heads
 from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
 from lib.pretrain import CLIP_MEAN, CLIP_STD
-from lib.pruning import high_purity_order, sweep_accuracy
-from lib.purity import measure, neuron_cosines, neuron_scores
+from lib.pruning import sweep_accuracy
+from lib.purity import high_purity_order, measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
 from lib.zeroshot import class_embeddings, embed
 

@@ -115,6 +115,7 @@ def _allowed(error: ValidationError) -> str:
         "minimum": f"a number of at least {value}",
         "maximum": f"a number of at most {value}",
         "exclusiveMinimum": f"a number above {value}",
+        "exclusiveMaximum": f"a number below {value}",
         "multipleOf": f"a multiple of {value}",
         "minItems": f"a list of at least {value} entries",
         "uniqueItems": "a list without repetitions",
@@ -198,7 +199,7 @@ def _check_misalignment(config: dict) -> list[str]:
 
 def _count_swapped(cs: float, pairs: int) -> int:
     """Captions that are swapped at most: two by two, until their share is reached."""
-    return 2 * math.ceil(int(cs * pairs) / 2)
+    return min(2 * math.ceil(int(cs * pairs) / 2), pairs)
 
 
 def _check_ranges(config: dict) -> list[str]:

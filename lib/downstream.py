@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from lib.adamw import AdamW
+from lib.evaluation import mean_per_class_recall, true_ranks
 from lib.feature_store import DatasetFeatures
 from lib.heads import Head
 from lib.statistics import Interval, wilson_interval
@@ -23,9 +24,7 @@ from lib.zeroshot import (
     class_embeddings,
     embed,
     logit_blocks,
-    mean_per_class_recall,
     predict,
-    true_ranks,
 )
 
 RECALLS = (1, 5, 10)  # the k of recall@k

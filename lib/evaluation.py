@@ -13,8 +13,7 @@ from lib.zeroshot import (
     check_labels,
     class_embeddings,
     embed,
-    mean_per_class_recall,
-    true_ranks,
+    logit_blocks,
 )
 
 
@@ -60,3 +59,34 @@ def evaluate_embeddings(
         "correct": correct,
         "silhouettes": silhouettes,
     }
+
+
+def mean_per_class_recall(correct: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the classes that occur of the share of a class's images that are right.
+
+    Args:
+        correct: (n,) bool; labels: (n,) class numbers.
+    """
+    counts = np.bincount(labels)
+    recalls = np.bincount(labels, weights=correct)[counts > 0]
+    return float((recalls / counts[counts > 0]).mean())
+
+
+def true_ranks(image_embeddings: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """How many classes come before the true one; of equal cosines the first class comes first.
+
+    Args:
+        image_embeddings: (n, dim) of any length.
+        labels: (n,) rows of `classes`.
+        classes: (classes, dim) unit vectors.
+
+    Returns:
+        (n,) int64, 0 where the true class is predicted.
+    """
+    ranks = np.empty(len(labels), dtype=np.int64)
+    for start, logits in logit_blocks(image_embeddings, classes):
+        truth = labels[start : start + len(logits), None]
+        own = np.take_along_axis(logits, truth, axis=1)
+        before = (logits > own) | ((logits == own) & (np.arange(len(classes)) < truth))
+        ranks[start : start + len(logits)] = before.sum(axis=1)
+    return ranks

@@ -1,6 +1,6 @@
 """Models from checkpoints of any origin.
 
-Apart from `lib.models`: names that checkpoints get or lose invalidate no training, no features.
+Apart from `lib.models`: what it takes to read them leaves alone what was pretrained here.
 """
 
 from pathlib import Path

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.heads import Head, choose_head
-from lib.pruning import high_purity_order
-from lib.purity import mean_abs_cosines, neuron_scores
+from lib.purity import high_purity_order, mean_abs_cosines, neuron_scores
 from lib.random_projections import random_band, random_baseline
 from lib.zeroshot import embed
 

@@ -96,6 +96,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def merge_versions(origins: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Versions in files' origins (`read_origin`), then those of this environment over them.
+
+    A rule's own environment may lack what made its inputs.
+    """
+    found: dict[str, str] = {}
+    for origin in origins:
+        found |= origin["versions"]
+    return found | versions()
+
+
 def _module_path(name: str, root: Path) -> Path | None:
     """The file of a dotted name below `root`, None if it names no module (but a function, say)."""
     base = root.joinpath(*name.split("."))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg.blas import dger
 
 from lib.evaluation import evaluate_embeddings
+from lib.purity import high_purity_order, low_purity_order
 from lib.silhouette import silhouette_score
 from lib.zeroshot import check_labels
 
@@ -124,16 +125,6 @@ def sweep_silhouette(
     rows = image_embeddings.take(order, axis=1)  # unlike an index, in row-major order
     scores = [silhouette_score(rows[:, :size], labels) for size in sizes]
     return np.array(scores)[positions]
-
-
-def high_purity_order(scores: np.ndarray) -> np.ndarray:
-    """Neurons by ascending score (`purity.neuron_scores`); equal ones in their own order."""
-    return np.argsort(scores, kind="stable")
-
-
-def low_purity_order(scores: np.ndarray) -> np.ndarray:
-    """Neurons by descending score; equal ones in their own order."""
-    return np.argsort(-np.asarray(scores), kind="stable")
 
 
 def random_order(dim: int, seed: int, draw: int) -> np.ndarray:

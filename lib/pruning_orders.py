@@ -15,7 +15,8 @@ import numpy as np
 
 from lib.files import atomic_path
 from lib.progress import Progress
-from lib.pruning import check_keep, high_purity_order, random_order
+from lib.pruning import check_keep, random_order
+from lib.purity import high_purity_order
 from lib.silhouette import number_classes
 from lib.zeroshot import check_labels
 
@@ -98,7 +99,7 @@ def order_accuracies(
         for index, order in enumerate(orders):
             hits[index] += _count_hits(rows, truth, columns, full, order, keep)
             progress.advance(len(truth))
-    return hits / (n * len(set(keep)))
+    return hits / (n * len(keep))
 
 
 def order_silhouettes(

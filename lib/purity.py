@@ -133,6 +133,16 @@ def neuron_scores(head: Head) -> np.ndarray:
     return _row_sums(neuron_cosines(image)) + _row_sums(neuron_cosines(text))
 
 
+def high_purity_order(scores: np.ndarray) -> np.ndarray:
+    """Neurons by ascending score (`neuron_scores`); equal ones in their own order."""
+    return np.argsort(scores, kind="stable")
+
+
+def low_purity_order(scores: np.ndarray) -> np.ndarray:
+    """Neurons by descending score; equal ones in their own order."""
+    return np.argsort(-np.asarray(scores), kind="stable")
+
+
 def effective_rank(cosines: np.ndarray) -> float:
     """Exponential of the entropy of the unit neurons' singular values (Roy and Vetterli, 2007).
 

@@ -46,7 +46,7 @@ def test_studies_of_the_project_are_valid(root, name):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["misalignment", "cs"], [0.1, 1.5], r"misalignment\.cs\[1\] is 1\.5; .* at most 1"),
+        (["misalignment", "cs"], [0.1, 1.5], r"misalignment\.cs\[1\] is 1\.5; .* below 1"),
         (["misalignment", "cs"], [-0.1], r"misalignment\.cs\[0\] is -0\.1; .* at least 0"),
         (["seeds"], "0", r"seeds is '0'; allowed: array"),
         (["seeds"], [], r"seeds is \[\]; allowed: a list of at least 1"),
@@ -95,7 +95,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["remedy", "neighbours"], 1200, r"neighbours is 1200; .* fewer than the 1200 clean pairs"),
         (["remedy", "drop"], [1.0], r"remedy\.drop\[0\] is 1\.0; allowed"),
         (["remedy", "drop"], [0.99], r"drop has 0\.99, .* leaves 120 of 12000 .* which is 256"),
-        (["misalignment", "cs"], [1], r"cs has 1, which swaps 12000 of 12000 pairs; .* leave at l"),
+        (["misalignment", "cs"], [1], r"misalignment\.cs\[0\] is 1; allowed: a number below 1"),
         (["corpus", "noise", "wrong"], 2, r"corpus\.noise\.wrong is 2; .* at most 1"),
         (
             ["downstream", "neighbours"],

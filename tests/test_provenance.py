@@ -1,8 +1,12 @@
 """The code hash changes with the meaning of what a script reaches, and with nothing else."""
 
-import pytest
+import json
 
-from lib.provenance import code_hash, versions
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from lib.provenance import PACKAGES, code_hash, merge_versions, read_origin, versions
 
 
 @pytest.fixture
@@ -68,4 +72,12 @@ def test_versions_name_what_computes():
     found = versions()
     assert found["numpy"][0].isdigit()
     assert {"torch", "snakemake", "open_clip_torch", "python"} <= set(found)
-    assert "not installed" not in found.values()
+    assert found.keys() == {"python", "platform", *PACKAGES}
+
+
+def test_versions_of_what_made_the_inputs_are_kept(tmp_path):
+    made = {"versions": {"numpy": "1.0", "elsewhere": "2.0"}, "checkpoint": "abc"}
+    path = tmp_path / "weights.safetensors"
+    save_file({"weight": np.zeros(1)}, path, {"origin": json.dumps(made)})
+    assert read_origin(path) == made
+    assert merge_versions([read_origin(path)]) == versions() | {"elsewhere": "2.0"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.pruning import high_purity_order, random_order, sweep_accuracy, sweep_silhouette
+from lib.pruning import random_order, sweep_accuracy, sweep_silhouette
 from lib.pruning_orders import (
     measure_orders,
     order_accuracies,
@@ -11,6 +11,7 @@ from lib.pruning_orders import (
     read_order_means,
     write_order_means,
 )
+from lib.purity import high_purity_order
 
 
 def make_embedded(n=300, dim=16, classes=5):

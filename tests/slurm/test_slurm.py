@@ -99,8 +99,8 @@ def test_a_cancelled_training_is_tried_again_with_more(cancelled, jobs):
     first, second = filter(is_pretraining_clip, jobs["pretrain_model"])
     assert (first["JobId"], first["JobState"]) == (cancelled, "CANCELLED")
     assert second["JobState"] == "COMPLETED"
-    assert (first["MinMemoryNode"], first["TimeLimit"]) == ("3000M", "02:00:00")
-    assert (second["MinMemoryNode"], second["TimeLimit"]) == ("6000M", "04:00:00")
+    assert (first["MinMemoryNode"], first["TimeLimit"]) == ("3001M", "02:00:00")
+    assert (second["MinMemoryNode"], second["TimeLimit"]) == ("6002M", "04:00:00")
     others = [job for each in jobs.values() for job in each if job["JobId"] != cancelled]
     assert {job["JobState"] for job in others} == {"COMPLETED"}
 

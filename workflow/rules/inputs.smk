@@ -111,10 +111,9 @@ def get_heads(model):
 
 
 def get_exports(name):
-    """Whole checkpoints of a name, of all that a model's fine-tunes export, a seed at a time."""
+    """Files of a name beside the log of every fine-tune whose whole checkpoints are exported."""
     return [
-        RESULTS / f"finetune/{{model}}/{condition}/seed{seed}/{name}.pt"
-        for condition, seed in itertools.product(CONDITIONS, EXPORTED_SEEDS)
+        RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/{name}" for seed in EXPORTED_SEEDS
     ]
 
 

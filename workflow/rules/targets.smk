@@ -41,9 +41,8 @@ def get_finetune_outputs():
     """Logs and checkpoints, asked for by name: one more seed or export makes a job incomplete."""
     if not CONDITIONS:
         return []
-    logs = expand(rules.finetune_heads.output.logs, model=MODELS, condition=CONDITIONS)
-    checkpoints = rules.export_checkpoints.output if EXPORTED_SEEDS else []
-    return [*logs, *expand(checkpoints, model=MODELS)]
+    finetunes = [*rules.finetune_heads.output.logs, *rules.export_checkpoints.output]
+    return expand(finetunes, model=MODELS, condition=CONDITIONS)
 
 
 def get_original_tables():

@@ -81,18 +81,15 @@ rule plot_training:
 rule export_checkpoints:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
-        epochs=[DATA / f"heads/{{model}}/epochs/{each}.safetensors" for each in CONDITIONS],
-        logs=[
-            RESULTS / f"finetune/{{model}}/{condition}/seed{seed}/log.txt"
-            for condition, seed in itertools.product(CONDITIONS, EXPORTED_SEEDS)
-        ],
+        epochs=DATA / "heads/{model}/epochs/{condition}.safetensors",
+        logs=get_exports("log.txt"),
     output:
-        last=get_exports("checkpoint"),
-        best=get_exports("checkpoint_best"),
+        last=get_exports("checkpoint.pt"),
+        best=get_exports("checkpoint_best.pt"),
     log:
-        LOGS / "export_checkpoints/{model}.log",
+        LOGS / "export_checkpoints/{model}/{condition}.log",
     benchmark:
-        BENCHMARKS / "export_checkpoints/{model}.tsv"
+        BENCHMARKS / "export_checkpoints/{model}/{condition}.tsv"
     conda:
         "../../envs/towers.yaml"
     threads: 1
@@ -104,7 +101,7 @@ rule export_checkpoints:
         layout=get_layout,
         code=get_code_hash("export_checkpoints.py"),
     message:
-        "Export whole checkpoints of {wildcards.model}'s fine-tunes"
+        "Export whole checkpoints of {wildcards.model} fine-tuned on {wildcards.condition}"
     script:
         "../scripts/export_checkpoints.py"
 

@@ -1,9 +1,8 @@
-"""Makes whole checkpoints of a model's fine-tunes: the pretrained weights with the new heads.
+"""Makes whole checkpoints of fine-tunes: the pretrained weights with the new heads.
 
 Of each seed those of the last epoch and of the best, under the names of where the model comes from.
 """
 
-import itertools
 import json
 from pathlib import Path
 
@@ -16,13 +15,12 @@ from lib.progress import Progress, start_log
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
 weights = load_file(source.weights)
-finetunes = list(itertools.product(source.epochs, params.seeds))
-progress = Progress("checkpoints", 2 * len(finetunes), "files")
-for (path, seed), log, *paths in zip(finetunes, source.logs, output.last, output.best, strict=True):
-    heads = read_heads(path)
+heads = read_heads(source.epochs)
+progress = Progress("checkpoints", 2 * len(params.seeds), "files")
+for seed, log, *paths in zip(params.seeds, source.logs, output.last, output.best, strict=True):
     history = [json.loads(line) for line in Path(log).read_text().splitlines()]
-    for epoch, checkpoint in zip((-1, find_best_epoch(history)), paths, strict=True):
+    for epoch, path in zip((-1, find_best_epoch(history)), paths, strict=True):
         record = history[epoch]
         head = heads[f"{seed}/{record['epoch'] + 1}"]
-        write_checkpoint(checkpoint, weights, head, record, params.layout)
+        write_checkpoint(path, weights, head, record, params.layout)
         progress.advance(1)

@@ -4,17 +4,13 @@ import json
 
 from lib.files import atomic_path, sha256
 from lib.progress import start_log
-from lib.provenance import read_origin, versions
+from lib.provenance import merge_versions, read_origin
 
 start_log(snakemake.log[0])
 source = snakemake.input
 origins = {path: read_origin(path) for path in source.weights}
-# the environment of this job may lack what made the models
-found = {}
-for origin in origins.values():
-    found |= origin["versions"]
 manifest = {
-    "versions": found | versions(),
+    "versions": merge_versions(origins.values()),
     "config": snakemake.params.config,
     "code": snakemake.params.code_hashes,
     "checkpoints": {path: origin.get("checkpoint") for path, origin in origins.items()},
