@@ -9,12 +9,7 @@ import numpy as np
 
 from lib.heads import Head
 from lib.silhouette import silhouette_samples
-from lib.zeroshot import (
-    check_labels,
-    class_embeddings,
-    embed,
-    logit_blocks,
-)
+from lib.zeroshot import check_labels, class_embeddings, embed, logit_blocks
 
 
 def evaluate(

@@ -16,7 +16,8 @@ from safetensors import safe_open
 _ATTENTION = r"(?:attn\.out_proj|attn\.proj)"
 _MLP = r"(?:mlp\.c_proj|mlp\.fc2|mlp\.w2)"
 _BLOCK = re.compile(
-    rf"(?P<tower>(?:(?!stages\.|layers\.).)*?)(?:resblocks|blocks)\.(?P<block>\d+)\.(?:{_ATTENTION}|{_MLP})\.weight"
+    r"(?P<tower>(?:(?!stages\.|layers\.).)*?)"  # not of stages, each of which counts its own blocks
+    rf"(?:resblocks|blocks)\.(?P<block>\d+)\.(?:{_ATTENTION}|{_MLP})\.weight"
 )
 
 
