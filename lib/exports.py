@@ -1,6 +1,5 @@
 """Whole checkpoints of fine-tuned heads: the pretrained weights with other projections."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,16 +8,6 @@ from lib.checkpoints import NAMES, find_projections
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.layouts import from_open_clip
-
-
-def find_best_epoch(history: Sequence[dict]) -> int:
-    """The epoch, counted from 0, of the highest validation accuracy; of equal ones, the first.
-
-    Args:
-        history: the records of a log.txt.
-    """
-    accuracies = [record["validation_accuracy"] for record in history]
-    return accuracies.index(max(accuracies))
 
 
 def write_checkpoint(

@@ -30,8 +30,10 @@ REDIRECTS = {301, 302, 303, 307, 308}
 CHUNK = 1 << 16  # bytes
 # IPv6 addresses in which an IPv4 address of any kind can hide (NAT64, 6to4, IPv4-compatible), and
 # site-local ones, which Python takes for public.
-_HIDDEN = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96", "fec0::/10")
-HIDDEN = tuple(map(ipaddress.ip_network, _HIDDEN))
+HIDDEN = tuple(
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96", "fec0::/10")
+)
 
 
 @dataclass(frozen=True)

@@ -121,11 +121,11 @@ def _draw_panel(
     if "random_baseline" in raw:
         draw_random_levels(axes, raw)
     cs, intervals = cs_curve(raw, strategy, column)
-    draw_interval_line(axes, cs, scale * np.array(intervals), RAW, shift=-0.006 * len(styles))
-    for number, (remedy, style) in enumerate(styles.items(), start=1):
+    shifts = 0.012 * (np.arange(len(styles) + 1) - len(styles) / 2)  # raw captions, then remedies
+    draw_interval_line(axes, cs, scale * np.array(intervals), RAW, shift=shifts[0])
+    for shift, (remedy, style) in zip(shifts[1:], styles.items(), strict=True):
         rows = tried[(tried["remedy"] == remedy) & (tried["strategy"] == strategy)]
         places, values = cs_curve(rows, strategy, column)
-        shift = 0.012 * (number - len(styles) / 2)
         draw_interval_line(axes, places, scale * np.array(values), style, shift=shift)
     set_cs_axis(axes, cs)
 

@@ -6,12 +6,10 @@ matrix products. Misaligned captions are a permutation of the rows of the text f
 is that of training the same frozen model on pixels, which a test holds against it.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,6 @@ from torch.nn import functional
 from lib.adamw import AdamW
 from lib.distributed import ALONE, Group
 from lib.feature_store import DatasetFeatures, gather_rows
-from lib.files import atomic_path
 from lib.heads import Head
 from lib.progress import Progress
 from lib.resume import NoState, StateFile
@@ -182,7 +179,9 @@ def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
 def choose_score(held_out: Pairs, dataset: DatasetFeatures | None) -> Callable[[Head], float]:
     """What the best epoch is chosen by: a dataset kept for that, or else held-out pairs."""
     if dataset is None:
-        return partial(retrieval_accuracy, held_out)
+        # numbers stand for captions, which are told apart after every epoch
+        _, numbers = np.unique(held_out.captions, return_inverse=True)
+        return partial(retrieval_accuracy, held_out._replace(captions=numbers))
     return partial(zero_shot_accuracy, dataset)
 
 
@@ -215,12 +214,6 @@ def select_pairs(
     shown = permutation[rows]
     shown_texts = texts[shown].astype(np.float32, copy=False)
     return Pairs(images, rows, shown_texts, np.asarray(captions, dtype=object)[shown])
-
-
-def write_log(path: str | Path, history: list[dict]) -> None:
-    """Write one JSON line an epoch."""
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in history))
 
 
 class _Embed(torch.nn.Module):

@@ -18,7 +18,7 @@ STEPS = 12  # of either
 
 
 def run_finetune(states: StateFolder) -> list[np.ndarray]:
-    """Three epochs of four steps: the last head, the best one, its epoch, and the history."""
+    """Three epochs of four steps: the heads of all epochs, and the history."""
     generator = np.random.default_rng(3)
     images, texts = generator.normal(size=(2, 64, 8)).astype(np.float32)
     pairs = Pairs([images[None]], np.arange(64), texts, np.arange(64))

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from lib.corpus import Sample, write_shard
-from lib.exports import find_best_epoch, write_checkpoint
+from lib.exports import write_checkpoint
 from lib.features import extract_texts, extract_views
 from lib.finetune import (
     Pairs,
@@ -28,6 +28,7 @@ from lib.finetune import (
 )
 from lib.heads import Head
 from lib.models import build_model, get_crop, get_tokenizer, get_transform, split_head
+from lib.training_log import find_best_epoch
 
 COUNT = 48
 RECIPE = Recipe(epochs=9, batch_size=16, lr=1e-3, warmup_epochs=1)

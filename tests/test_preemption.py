@@ -15,6 +15,7 @@ from tests.slurm.cluster import wait_until
 CONFIG = "config/tiny.yaml"
 RESULTS = "results/tiny"
 HEADS = f"{RESULTS}/heads/clip/none_Cs00.safetensors"
+CHECKPOINT = f"{RESULTS}/finetune/clip/none_Cs00/seed0/checkpoint.pt"
 # The rules whose jobs are told to end, and the name of the job.
 STOPPED = {"pretrain_model": "clip", "finetune_heads": "clip/none_Cs00"}
 
@@ -63,18 +64,18 @@ def test_jobs_that_are_told_to_end_go_on_in_the_next_run(project):
         assert list((project / f"{RESULTS}/data/states/{rule}/{job}").glob("*.pt"))
     assert not (project / HEADS).exists()
     (project / "slow").unlink()
-    snakemake(project, HEADS)
+    snakemake(project, HEADS, CHECKPOINT)
     for rule, job in STOPPED.items():
         log = (project / f"{RESULTS}/logs/{rule}/{job}.log").read_text()
         assert "going on after epoch " in log
 
     whole = "results/whole"
     others = ["--config", f"results={whole}", f"data={whole}/data"]
-    snakemake(project, HEADS.replace(RESULTS, whole), *others)
+    snakemake(project, *(path.replace(RESULTS, whole) for path in (HEADS, CHECKPOINT)), *others)
     first, second = project / whole, project / RESULTS
     names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
     names = [name for name in names if name.parts[0] not in ("logs", "benchmarks")]
-    assert {".safetensors", ".json", ".txt", ".npy", ""} <= {name.suffix for name in names}
+    assert {".safetensors", ".json", ".pt", ".txt", ".npy", ""} <= {name.suffix for name in names}
     assert not list(second.glob("data/states/**/*.pt"))
     different = [n for n in names if (first / n).read_bytes() != (second / n).read_bytes()]
     assert different == []

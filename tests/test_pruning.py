@@ -5,12 +5,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from lib.evaluation import evaluate
-from lib.pruning import (
-    prune,
-    random_order,
-    sweep_accuracy,
-    sweep_silhouette,
-)
+from lib.pruning import prune, random_order, sweep_accuracy, sweep_silhouette
 from lib.purity import high_purity_order, low_purity_order, neuron_scores
 from lib.zeroshot import class_embeddings, embed
 from tests.test_zeroshot import make_task

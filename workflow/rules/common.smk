@@ -62,6 +62,7 @@ BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.
 BASELINES = {name: baseline for name, baseline in BASELINES.items() if name != baseline}
 DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items()}
 SEEDS = config.get("seeds", [])
+FIRST_SEED = next(iter(SEEDS), None)
 EXPORT = config.get("finetune", {}).get("export", "none")
 EXPORTED_SEEDS = {"all": SEEDS, "first_seed": SEEDS[:1], "none": []}[EXPORT]
 BROUGHT = list_brought_files(config, workflow.basedir)

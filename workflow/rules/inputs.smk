@@ -75,8 +75,8 @@ def get_growing(amount, per_million=0, stage=None):
 
 def get_pixel_memory():
     """Memory (MB) of a million training images: decoded one by one, then copied into one array."""
-    scratch = (model for model in MODELS.values() if model["kind"] == "scratch")
-    architectures = (find_architecture(model, workflow.basedir) for model in scratch)
+    scratch = get_models("scratch")
+    architectures = (find_architecture(RUNS[name], workflow.basedir) for name in scratch)
     sizes = [architecture["vision_cfg"]["image_size"] for architecture in architectures]
     return 2 * 3 * max(sizes, default=0) ** 2
 

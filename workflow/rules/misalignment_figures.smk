@@ -86,7 +86,7 @@ rule plot_histograms:
         runtime=10,
     params:
         heads=HEADS,
-        seed=SEEDS[0] if SEEDS else None,
+        seed=FIRST_SEED,
         code=get_code_hash("plot_histograms.py"),
     message:
         "Plot the cosines between neurons of {wildcards.model}"

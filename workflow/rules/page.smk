@@ -49,7 +49,7 @@ rule describe_neurons:
             *map(PAGE.get, ("neurons", "images", "thumbnail")),
             config["evaluation"]["max_samples"],
         ],
-        seed=SEEDS[0] if SEEDS else None,
+        seed=FIRST_SEED,
         shards_per_job=config.get("finetune", {}).get("shards_per_job"),
         code=get_code_hash("describe_neurons.py"),
     message:

@@ -6,12 +6,12 @@ from pathlib import Path
 from lib.events import write_events
 from lib.progress import start_log
 from lib.tables import read_table
+from lib.training_log import read_log
 
 
 def read_losses(path):
     """Values by epoch of a fine-tune's log, whose epochs begin at 0, as those of the original."""
-    for line in Path(path).read_text().splitlines():
-        values = json.loads(line)
+    for values in read_log(path):
         yield values.pop("epoch") + 1, values
 
 

@@ -9,11 +9,12 @@ from lib.corpus import read_captions
 from lib.distributed import start_processes
 from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
-from lib.finetune import Recipe, choose_score, finetune, label_epochs, select_pairs, write_log
+from lib.finetune import Recipe, choose_score, finetune, label_epochs, select_pairs
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.resume import StateFile, hold_states, make_fingerprint
+from lib.training_log import write_log
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
