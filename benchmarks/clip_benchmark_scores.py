@@ -18,12 +18,13 @@ import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip
 import torch
 from clip_benchmark.datasets.builder import build_dataset
 from clip_benchmark.metrics import linear_probe, zeroshot_classification, zeroshot_retrieval
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
 from torch.utils.data import DataLoader
 
 from lib.corpus import decode_image, iterate_samples
-from lib.models import build_model, get_tokenizer, get_transform
+from lib.models import build_model, get_tokenizer
 
 BATCH = 64
 # It makes a number of an array of one, which NumPy 2.4 no longer does: `float` means this there.
@@ -35,7 +36,9 @@ def main() -> None:
     architecture = json.loads((folder / "architecture.json").read_text())
     model = build_model(architecture, seed=0).eval()
     model.load_state_dict(load_file(folder / "weights.safetensors"))
-    transform, tokenizer = get_transform(architecture), get_tokenizer(architecture)
+    preprocessing = PreprocessCfg(**model.visual.preprocess_cfg)
+    transform = image_transform_v2(preprocessing, is_train=False)
+    tokenizer = get_tokenizer(architecture)
     loaders = {}
     for split in ("train", "test"):
         data = build_dataset(

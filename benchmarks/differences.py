@@ -165,7 +165,7 @@ def compare_preprocessing(study: Study, head: Head) -> Iterator[tuple[str, str, 
     }
     means = []
     for preprocessed in (architecture, other):
-        towers, _ = split_head(load_model(weights, architecture))
+        towers, _ = split_head(load_model(weights, preprocessed))
         means.append(_mean_accuracy(study, towers, preprocessed, head))
     yield (
         f"accuracy of {MODEL}, mean over datasets: its own mean and std, or OpenAI CLIP's",

@@ -101,8 +101,8 @@ def prepare_original(model: str, measured: int, batch: int) -> Callable[[], dict
             pixels = torch.stack([transform(images[row]) for row in rows.tolist()])
             tokens = tokenize([captions[row] for row in rows.tolist()])
             with torch.no_grad():
-                # of open_clip itself, which computes the padding of captions, too
-                seen, read = towers.model.encode_image(pixels), towers.model.encode_text(tokens)
+                # captions by open_clip itself, which computes their padding, too
+                seen, read = towers.encode_image(pixels), towers.model.encode_text(tokens)
             loss = contrastive_loss(seen @ weights[0], read @ weights[1], head.logit_scale)
             optimiser.zero_grad()
             loss.backward()

@@ -31,13 +31,15 @@ def prepare_forward(
 
     from lib.zeroshot import embed
 
-    towers, head = load_towers(model, device)
-    pixels = torch.stack(list(read_pixels(model, shards, count)))
-    pixels = pixels.contiguous(memory_format=torch.channels_last).to(device)
+    towers, head = build_towers(model)
+    towers.to(device)
+    pixels = torch.stack(list(read_pixels(model, shards, count))).to(device)
+    images, encode = towers.normalise(pixels), towers.model.encode_image
 
     @torch.inference_mode()
+    @torch.autocast(device, torch.bfloat16, enabled=device != "cpu")
     def run() -> list:
-        features = torch.cat([towers.encode_image(part).float() for part in pixels.split(batch)])
+        features = torch.cat([encode(part).float() for part in images.split(batch)])
         return summarise(embed(features[:SHOWN].cpu().numpy(), head.image_projection))
 
     return run
@@ -58,13 +60,13 @@ def prepare_ours(
     transform = get_transform(get_architecture(model))
     keys = [make_key(number) for number in range(count)]
     where = torch.device(device)
-    threads = count_decoders(where, CORES)
+    workers = count_decoders(where, CORES)
 
     def run() -> list:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name, "features.npy")
             extract_views(
-                path, towers, shards, keys, transform, 1, 0, batch, where, threads=threads
+                path, towers, shards, keys, transform, 1, 0, batch, where, workers=workers
             )
             return summarise(embed(np.load(path)[0, :SHOWN], head.image_projection))
 
@@ -91,12 +93,13 @@ def prepare_peer(
     import torch
     from clip_benchmark.datasets.builder import build_dataset
     from clip_benchmark.metrics.zeroshot_classification import run_classification
+    from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    from lib.models import build_model, get_transform
+    from lib.models import build_model
 
     architecture = get_architecture(model)
     towers = build_model(architecture, seed=0).eval().to(device)
-    transform = get_transform(architecture)
+    transform = image_transform_v2(PreprocessCfg(**towers.visual.preprocess_cfg), is_train=False)
     classes = torch.eye(architecture["embed_dim"], device=device)
 
     def run() -> list:
@@ -133,14 +136,14 @@ def load_towers(model: str, device: str):
 
 def read_pixels(model: str, shards: list[str], count: int) -> Iterator:
     """Pixels of the shards' images as the model wants them, decoded on all cores."""
-    from lib.ahead import map_ahead
+    from lib.ahead import transform_ahead
     from lib.corpus import select_samples
     from lib.features import decode_first
     from lib.models import get_transform
 
     decode = decode_first(get_transform(get_architecture(model)))
     keys = [make_key(number) for number in range(count)]
-    return map_ahead(decode, select_samples(shards, keys), CORES)
+    return transform_ahead(decode, select_samples(shards, keys), CORES)
 
 
 def measure_rows(settings: Settings) -> list[Row]:

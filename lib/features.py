@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import logging
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
-from lib.ahead import map_ahead
+from lib.ahead import run_ahead, transform_ahead
 from lib.corpus import Sample, decode_image, select_samples
 from lib.feature_store import store
 from lib.files import atomic_path
@@ -43,7 +44,7 @@ def extract_views(
     device: torch.device,
     storage: str = "float32",
     crop: Callable[[Image.Image, int], Image.Image] | None = None,
-    threads: int = 0,
+    workers: int = 0,
 ) -> None:
     """Write the image features of a part of a corpus, (views, n, image width), as .npy.
 
@@ -55,7 +56,7 @@ def extract_views(
         storage: "float32" or "float16", what is written.
         crop: draws a view of an image from a seed of its own, made of (seed, view, key): a crop
             depends neither on batches nor on order nor on shards. By default there is none.
-        threads: that decode and transform ahead of the towers, see `map_ahead`.
+        workers: processes that decode and transform ahead of the towers, see `transform_ahead`.
 
     Raises:
         ValueError: a key is not in the shards, or not in their order; or as `store`.
@@ -68,8 +69,8 @@ def extract_views(
         return transform(crop(image, _crop_seed(seed, view, sample.key)) if crop else image)
 
     items = ((view, found) for view in range(views) for found in select_samples(shards, keys))
-    pixels = map_ahead(prepare, items, threads)
-    blocks = encode_batches(partial(_encode_images, towers, device), pixels, batch_size)
+    batches = _make_batches(prepare, items, batch_size, device, workers)
+    blocks = encode_batches(partial(_encode_images, towers, device), batches)
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         first = next(blocks, np.empty((0, 0), np.float32))
         header = {
@@ -103,7 +104,7 @@ def extract_texts(
     progress = Progress("text features", len(distinct), "texts")
     blocks = []
     encode = partial(_encode_texts, towers, device, tokens)
-    for block in encode_batches(encode, order.tolist(), batch_size):
+    for block in encode_batches(encode, order.split(batch_size)):
         blocks.append(block)
         progress.advance(len(block))
     return np.concatenate(blocks)[torch.argsort(order).numpy()[inverse]]
@@ -116,19 +117,19 @@ def extract_images(
     batch_size: int,
     device: torch.device,
     total: float = math.inf,
-    threads: int = 0,
+    workers: int = 0,
 ) -> np.ndarray:
     """Image features (n, image width) float32 of images that fit into memory as features.
 
     Args:
         images: or whatever `transform` makes pixels of, such as samples (see `decode_first`).
         total: number of images, for the progress that is shown.
-        threads: that transform ahead of the towers, see `map_ahead`.
+        workers: processes that transform ahead of the towers, see `transform_ahead`.
     """
     progress = Progress("image features", total, "images")
-    encode = partial(_encode_images, towers, device)
+    batches = _make_batches(transform, images, batch_size, device, workers)
     blocks = []
-    for block in encode_batches(encode, map_ahead(transform, images, threads), batch_size):
+    for block in encode_batches(partial(_encode_images, towers, device), batches):
         blocks.append(block)
         progress.advance(len(block))
     return np.concatenate(blocks)
@@ -137,34 +138,37 @@ def extract_images(
 def decode_first(
     transform: Callable[[Image.Image], torch.Tensor],
 ) -> Callable[[Found], torch.Tensor]:
-    """A transform of (shard, sample) instead of images, for threads to decode, too."""
+    """A transform of (shard, sample) instead of images: then `workers` decode, too."""
     return lambda found: transform(decode_image(found[1], found[0]))
 
 
 def encode_batches(
-    encode: Callable[[list], np.ndarray], items: Iterable, batch_size: int
+    encode: Callable[[torch.Tensor], np.ndarray], batches: Iterable[torch.Tensor]
 ) -> Iterator[np.ndarray]:
-    """Features of consecutive items, block by block: of at most `batch_size` of them at a time.
+    """Features of batches, block by block.
 
     A batch that the GPU has no memory for is halved, again if need be, and so are all later ones.
 
     Raises:
         torch.cuda.OutOfMemoryError: a single item is too much.
     """
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, batch_size)):
-        while batch:
-            block = _encode_if_it_fits(encode, batch[:batch_size])
+    limit = sys.maxsize
+    for batch in batches:
+        while len(batch):
+            part = batch[:limit]
+            block = _encode_if_it_fits(encode, part)
             if block is None:
-                batch_size = min(batch_size, len(batch)) // 2
+                limit = len(part) // 2
                 torch.cuda.empty_cache()
-                logger.warning("out of GPU memory: goes on in batches of %d", batch_size)
+                logger.warning("out of GPU memory: goes on in batches of %d", limit)
             else:
                 yield block
-                batch = batch[batch_size:]
+                batch = batch[limit:]
 
 
-def _encode_if_it_fits(encode: Callable[[list], np.ndarray], batch: list) -> np.ndarray | None:
+def _encode_if_it_fits(
+    encode: Callable[[torch.Tensor], np.ndarray], batch: torch.Tensor
+) -> np.ndarray | None:
     """Features of a batch; None, with nothing left in memory, if it is too large but can shrink."""
     try:
         return encode(batch)
@@ -174,17 +178,43 @@ def _encode_if_it_fits(encode: Callable[[list], np.ndarray], batch: list) -> np.
     return None
 
 
+def _make_batches(
+    transform: Callable[[Item], torch.Tensor],
+    items: Iterable[Item],
+    batch_size: int,
+    device: torch.device,
+    workers: int,
+) -> Iterator[torch.Tensor]:
+    """Batches (batch size, size, size, 3) of transformed items, the last one maybe smaller.
+
+    Args:
+        device: that they are for; for a GPU they lie in memory that it can read by itself.
+        workers: processes that transform ahead, while a thread stacks: the caller's own shall have
+            nothing to do but to feed the GPU.
+    """
+    pixels = transform_ahead(transform, items, workers)
+    batches = _stack(pixels, batch_size, pin_memory=device.type == "cuda")
+    return run_ahead(batches, ahead=2) if workers else batches
+
+
+def _stack(
+    pixels: Iterator[torch.Tensor], batch_size: int, pin_memory: bool
+) -> Iterator[torch.Tensor]:
+    while some := list(itertools.islice(pixels, batch_size)):
+        batch = torch.stack(some)
+        yield batch.pin_memory() if pin_memory else batch
+
+
 def _crop_seed(seed: int, view: int, key: str) -> int:
     digest = hashlib.sha256(f"{seed} {view} {key}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 def _encode_images(
-    towers: torch.nn.Module, device: torch.device, pixels: list[torch.Tensor]
+    towers: torch.nn.Module, device: torch.device, pixels: torch.Tensor
 ) -> np.ndarray:
-    batch = torch.stack(pixels).to(device).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        return _to_array(towers.encode_image(batch))
+        return _to_array(towers.encode_image(pixels.to(device)))
 
 
 def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str]) -> torch.Tensor:
@@ -199,7 +229,7 @@ def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str
 
 
 def _encode_texts(
-    towers: torch.nn.Module, device: torch.device, tokens: torch.Tensor, rows: list[int]
+    towers: torch.nn.Module, device: torch.device, tokens: torch.Tensor, rows: torch.Tensor
 ) -> np.ndarray:
     with torch.inference_mode():
         return _to_array(towers.encode_text(tokens[rows].long().to(device)))

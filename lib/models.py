@@ -16,6 +16,7 @@ import lib.vision_imports  # noqa: F401  (before torchvision, timm and open_clip
 import numpy as np
 import open_clip
 import torch
+from open_clip.model import set_model_preprocess_cfg
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
 from safetensors.torch import save_file
@@ -28,7 +29,7 @@ from timm.models.vision_transformer import (
     vit_small_patch16_224,
 )
 from torch import nn
-from torchvision.transforms import InterpolationMode, RandomResizedCrop
+from torchvision.transforms import Compose, InterpolationMode, RandomResizedCrop
 from torchvision.transforms.functional import resized_crop
 
 from lib.architectures import explain_refusal
@@ -86,6 +87,7 @@ def build_model(architecture: dict, seed: int = 0) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build(vision_cfg=vision, **settings)
+    set_model_preprocess_cfg(model, asdict(_get_preprocessing(architecture)))
     _find_image_projection(model)
     _find_text_projection(model)
     return model
@@ -156,8 +158,13 @@ def get_tokenizer(architecture: dict) -> Callable[[list[str]], torch.Tensor]:
 
 
 def get_transform(architecture: dict) -> Callable[[Image], torch.Tensor]:
-    """The model's own preprocessing: an RGB Pillow image to a float tensor (3, size, size)."""
-    return image_transform_v2(_get_preprocessing(architecture), is_train=False)
+    """The model's own preprocessing: an RGB Pillow image to pixels (size, size, 3) uint8.
+
+    All but open_clip's last steps, which turn pixels into floats and normalise them: the towers do.
+    """
+    *steps, _, _ = image_transform_v2(_get_preprocessing(architecture), is_train=False).transforms
+    resize = Compose(steps)
+    return lambda image: torch.from_numpy(np.array(resize(image)))
 
 
 def get_crop(architecture: dict, scale: tuple[float, float]) -> Callable[[Image, int], Image]:

@@ -47,7 +47,7 @@ def load_towers(
 
 
 def count_decoders(device: torch.device, threads: int) -> int:
-    """Threads that decode ahead: the job's beside a GPU, none where the towers use them all."""
+    """Processes that decode ahead: all beside a GPU, none where the towers use all threads."""
     return threads if device.type == "cuda" else 0
 
 

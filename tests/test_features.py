@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
@@ -48,9 +49,11 @@ def towers(tiny_architecture):
 def test_features_times_head_is_the_whole_model(images, tiny_architecture):
     model = build_model(tiny_architecture, seed=3).eval()
     transform, tokenize = get_transform(tiny_architecture), get_tokenizer(tiny_architecture)
+    shown = open_clip.image_transform(32, is_train=False)
     texts = ["a red seven", "a blue disc", "a red seven"]
     with torch.no_grad():
-        whole_images = model.encode_image(torch.stack([transform(i) for i in images])).numpy()
+        pixels = torch.stack([shown(i) for i in images])
+        whole_images = model.encode_image(pixels).numpy()
         whole_texts = model.encode_text(tokenize(texts)).numpy()
     towers, head = split_head(model)
     image_features = extract_images(towers, images, transform, 3, CPU)
@@ -89,22 +92,22 @@ def test_crops_depend_on_the_key_and_not_on_batches(tmp_path, shard, towers, tin
     assert np.abs(one[0] - one[1]).max() > 1e-3
 
 
-def test_threads_change_nothing(tmp_path, shard, images, towers, tiny_architecture):
+def test_workers_change_nothing(tmp_path, shard, images, towers, tiny_architecture):
     """Neither crops, which are drawn from one generator, nor the order."""
     keys = [f"k{n}" for n in range(7)]
     transform, crop = get_transform(tiny_architecture), get_crop(tiny_architecture, (0.5, 1.0))
-    for threads in (0, 4):
-        path = tmp_path / f"{threads}.npy"
+    for workers in (0, 2):
+        path = tmp_path / f"{workers}.npy"
         extract_views(
-            path, towers, [shard], keys, transform, 5, 0, 3, CPU, crop=crop, threads=threads
+            path, towers, [shard], keys, transform, 5, 0, 3, CPU, crop=crop, workers=workers
         )
-    np.testing.assert_array_equal(np.load(tmp_path / "0.npy"), np.load(tmp_path / "4.npy"))
+    np.testing.assert_array_equal(np.load(tmp_path / "0.npy"), np.load(tmp_path / "2.npy"))
     one, other = (
-        extract_images(towers, images, transform, 3, CPU, threads=threads) for threads in (0, 4)
+        extract_images(towers, images, transform, 3, CPU, workers=workers) for workers in (0, 2)
     )
     np.testing.assert_array_equal(one, other)
     samples, decode = select_samples([shard]), decode_first(transform)
-    decoded = extract_images(towers, samples, decode, 3, CPU, threads=4)
+    decoded = extract_images(towers, samples, decode, 3, CPU, workers=2)
     np.testing.assert_array_equal(one, decoded)
 
 

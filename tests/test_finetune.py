@@ -55,7 +55,7 @@ def encode(pixels):
 
 
 def extract(tmp_path, architecture, corpus, views):
-    """Cached features, and the crops that the extraction saw, (views, n, 3, size, size)."""
+    """Cached features, and the images that the towers were given, (views, n, 3, size, size)."""
     crops = []
     transform = get_transform(architecture)
     crop = get_crop(architecture, (0.5, 1.0)) if views > 1 else None
@@ -69,7 +69,7 @@ def extract(tmp_path, architecture, corpus, views):
     device = torch.device("cpu")
     extract_views(path, towers, [corpus], KEYS, record, views, 0, 10, device, crop=crop)
     texts = extract_texts(towers, get_tokenizer(architecture), CAPTIONS, 10, device)
-    pixels = torch.stack(crops).unflatten(0, (views, COUNT))
+    pixels = towers.normalise(torch.stack(crops)).unflatten(0, (views, COUNT))
     return head, np.load(path, mmap_mode="r"), texts, pixels
 
 

@@ -24,7 +24,7 @@ extract = partial(
     transform=decode_first(get_transform(architecture)),
     batch_size=params.batch_size,
     device=device,
-    threads=count_decoders(device, snakemake.threads),
+    workers=count_decoders(device, snakemake.threads),
 )
 tensors = {}
 names = zip(source.names, source.tested, strict=True)
