@@ -5,7 +5,6 @@
 Each row does one thing in the original's way and all else in ours.
 """
 
-import functools
 import logging
 import sys
 import time
@@ -27,7 +26,7 @@ from lib.datasets import read_labels, read_prompts
 from lib.evaluation import evaluate, evaluate_embeddings
 from lib.feature_store import read_dataset_features
 from lib.features import extract_images, extract_texts
-from lib.finetune import Pairs, Recipe, finetune, retrieval_accuracy, select_pairs
+from lib.finetune import Pairs, Recipe, finetune, select_pairs
 from lib.frames import read_frame
 from lib.heads import Head, read_heads
 from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
@@ -35,6 +34,7 @@ from lib.pretrain import CLIP_MEAN, CLIP_STD
 from lib.pruning import sweep_accuracy
 from lib.purity import high_purity_order, measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
+from lib.validation import score_retrieval
 from lib.zeroshot import class_embeddings, embed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,7 +118,7 @@ def compare_times(study: Study, head: Head) -> Iterator[tuple[str, str, str]]:
         _aligned_pairs(images, texts, table.captions, table.rows(split))
         for split in ("train", "validation")
     )
-    score = functools.partial(retrieval_accuracy, validation)
+    score = score_retrieval(validation, "cpu")
     settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
     recipe = Recipe(**settings | {"epochs": 1, "warmup_epochs": 0})
     cached = _seconds(lambda: finetune(head, train, score, recipe, seed=0))
@@ -183,7 +183,7 @@ def compare_random_towers(study: Study) -> Iterator[tuple[str, str, str]]:
     texts = extract_texts(towers, get_tokenizer(architecture), table.captions, BATCH, "cpu")
     rows = [table.rows(split) for split in ("train", "validation")]
     train, validation = (_aligned_pairs(images, texts, table.captions, each) for each in rows)
-    score = functools.partial(retrieval_accuracy, validation)
+    score = score_retrieval(validation, "cpu")
     settings = {key: study.config["finetune"][key] for key in Recipe.__dataclass_fields__}
     tuned = finetune(head, train, score, Recipe(**settings), seed=0).head
     ours = read_frame(study.results / "tables/misalignment_accuracy.csv")

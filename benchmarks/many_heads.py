@@ -54,6 +54,35 @@ def prepare_single(
     return run
 
 
+def prepare_whole(
+    heads: int, epochs: int, batch: int, count: int, validation: int, device: str = "cpu"
+) -> Callable[[], list]:
+    """The study's fine-tunes, whole: features are gathered, and each epoch's head is validated on a
+    dataset of `validation` images with ImageNet's 1,000 classes and CLIP's 7 prompts for each."""
+    import torch
+
+    from lib.feature_store import DatasetFeatures
+    from lib.finetune import Pairs, Recipe, finetune
+    from lib.heads import Head
+    from lib.validation import score_zero_shot
+
+    (images, texts), weights = draw_features(count)
+    rows = np.arange(count)
+    pairs = Pairs([images.numpy()[None]], rows, texts.numpy(), rows)
+    (seen, _), _ = draw_features(validation)
+    prompts = torch.randn(1000, 7, TEXT_WIDTH, generator=torch.Generator().manual_seed(1))
+    labels = np.arange(validation) % 1000
+    score = score_zero_shot(DatasetFeatures(seen.numpy(), labels, prompts.numpy(), []), device)
+    head = Head(*(weight.numpy() for weight in weights), 3.0)
+    recipe = Recipe(epochs=epochs, batch_size=batch)
+
+    def run() -> list:
+        tuned = [finetune(head, pairs, score, recipe, seed, device).head for seed in range(heads)]
+        return [each.image_projection[0, :4].tolist() for each in tuned]
+
+    return run
+
+
 def prepare_batched(
     heads: int, steps: int, batch: int, count: int, device: str = "cpu"
 ) -> Callable[[], list]:

@@ -33,7 +33,7 @@ from lib.heads import Head, read_heads
 from lib.models import get_tokenizer, get_transform, load_model, split_head
 from lib.precision import Bfloat16Towers
 from lib.purity import measure
-from lib.zeroshot import zero_shot_accuracy
+from lib.validation import score_zero_shot
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 512
@@ -148,11 +148,12 @@ def measure_figures(
 ) -> Figures:
     """Accuracies and mean |cos|, before and after a fine-tune on aligned captions."""
     tuned = tune(head, features.images, features.texts, features.captions, settings, device)
+    scores = [score_zero_shot(dataset, device) for dataset in features.datasets]
     return Figures(
         features.images,
         features.texts,
-        np.array([zero_shot_accuracy(dataset, head) for dataset in features.datasets]),
-        np.array([zero_shot_accuracy(dataset, tuned) for dataset in features.datasets]),
+        np.array([score(head) for score in scores]),
+        np.array([score(tuned) for score in scores]),
         measure(tuned.image_projection)["avg_abs_cos_sim"],
         measure(tuned.text_projection)["avg_abs_cos_sim"],
     )

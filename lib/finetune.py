@@ -9,7 +9,6 @@ is that of training the same frozen model on pixels, which a test holds against 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +17,10 @@ from torch.nn import functional
 
 from lib.adamw import AdamW
 from lib.distributed import ALONE, Group
-from lib.feature_store import DatasetFeatures, gather_rows
+from lib.feature_store import gather_rows
 from lib.heads import Head
 from lib.progress import Progress
 from lib.resume import NoState, StateFile
-from lib.zeroshot import zero_shot_accuracy
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ def finetune(
     each takes its part of every batch.
 
     Args:
-        score: the validation accuracy of a head, taken after each epoch: on held-out pairs, or on
-            a dataset kept for it.
+        score: the validation accuracy of a head, taken after each epoch (`lib.validation`).
         state: where a fine-tune is kept that may be stopped, and found again when it is finished.
 
     Raises:
@@ -117,8 +114,10 @@ def finetune(
     texts = torch.from_numpy(train.texts).to(device)
     done = len(training.history) * steps + len(training.losses)
     progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps", done=done)
+    images = None
     for epoch in range(len(training.history), recipe.epochs):
-        images = train.view(epoch % train.views).to(device)
+        if images is None or train.views > 1:  # a single view is gathered once
+            images = train.view(epoch % train.views).to(device)
         batches = epoch_order(count, epoch, seed).to(device).split(recipe.batch_size)
         for step in range(len(training.losses), steps):
             rows = group.part(batches[step])
@@ -165,24 +164,6 @@ def epoch_order(count: int, epoch: int, seed: int) -> torch.Tensor:
     """The order in which an epoch visits the pairs: (count,) a function of seed and epoch alone."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return torch.randperm(count, generator=generator)
-
-
-def retrieval_accuracy(pairs: Pairs, head: Head) -> float:
-    """Share of images (first view) whose nearest caption, of all distinct ones, is their own."""
-    _, first_rows, distinct = np.unique(pairs.captions, return_index=True, return_inverse=True)
-    images = pairs.view(0) @ torch.tensor(head.image_projection)
-    texts = torch.tensor(pairs.texts[first_rows]) @ torch.tensor(head.text_projection)
-    nearest = (images @ functional.normalize(texts, dim=-1).T).argmax(dim=1).numpy()
-    return float(np.mean(nearest == distinct))
-
-
-def choose_score(held_out: Pairs, dataset: DatasetFeatures | None) -> Callable[[Head], float]:
-    """What the best epoch is chosen by: a dataset kept for that, or else held-out pairs."""
-    if dataset is None:
-        # numbers stand for captions, which are told apart after every epoch
-        _, numbers = np.unique(held_out.captions, return_inverse=True)
-        return partial(retrieval_accuracy, held_out._replace(captions=numbers))
-    return partial(zero_shot_accuracy, dataset)
 
 
 def label_epochs(results: Mapping[int, Finetuned]) -> dict[str, Head]:

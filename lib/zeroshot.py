@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lib.feature_store import DatasetFeatures
-from lib.heads import Head
-
 _BLOCK = 1024  # rows held in float64 at a time
 
 
@@ -106,14 +103,6 @@ def predict(image_embeddings: np.ndarray, classes: np.ndarray) -> np.ndarray:
     for start, logits in logit_blocks(image_embeddings, classes):
         predictions[start : start + len(logits)] = logits.argmax(axis=1)
     return predictions
-
-
-def zero_shot_accuracy(dataset: DatasetFeatures, head: Head) -> float:
-    """The accuracy that `evaluation.evaluate` reports, without what else it measures."""
-    classes = class_embeddings(dataset.texts, head.text_projection)
-    labels = check_labels(dataset.labels, len(dataset.images), len(classes))
-    embeddings = embed(dataset.images, head.image_projection)
-    return float((predict(embeddings, classes) == labels).mean())
 
 
 def check_labels(labels: np.ndarray, n_images: int, n_classes: int) -> np.ndarray:

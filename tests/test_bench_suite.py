@@ -185,6 +185,7 @@ def test_the_overhead_of_the_embedded_study_is_all_that_is_no_work(monkeypatch, 
 
 def test_what_a_gpu_is_asked_for_runs_on_a_cpu(monkeypatch, tmp_path):
     small = {"IMAGES": 6, "IMAGE_BATCH": 3, "PAIRS": 80, "PAIR_BATCH": 16, "STEPS": 2, "HEADS": 2}
+    small |= {"EPOCHS": 2, "VALIDATION": 50}
     small |= {"EMBEDDINGS": 200, "MODEL": TINY, "DEVICE": "cpu", "PEERS": tmp_path / "none"}
     for name, value in small.items():
         monkeypatch.setattr(gpu, name, value)

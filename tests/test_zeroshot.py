@@ -5,9 +5,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, silhouette_samples
 
 from lib.evaluation import evaluate, evaluate_embeddings
-from lib.feature_store import DatasetFeatures
 from lib.heads import Head
-from lib.zeroshot import class_embeddings, embed, predict, zero_shot_accuracy
+from lib.zeroshot import class_embeddings, embed, predict
 
 
 def make_task(n=300, classes=7, templates=3, width=16, text_width=12, dim=10, seed=0):
@@ -130,11 +129,3 @@ def test_wrong_input_is_an_error():
     images[7, 2] = np.inf
     with pytest.raises(ValueError, match="row 7 is not finite"):
         evaluate(images, labels, texts, head)
-
-
-def test_accuracy_alone_is_that_of_the_evaluation():
-    images, labels, texts, head = make_task(n=1500)
-    dataset = DatasetFeatures(images, labels, texts, [str(number) for number in range(7)])
-    assert zero_shot_accuracy(dataset, head) == evaluate(images, labels, texts, head)["accuracy"]
-    with pytest.raises(ValueError, match="labels run from"):
-        zero_shot_accuracy(dataset._replace(labels=labels + 1), head)

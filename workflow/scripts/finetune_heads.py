@@ -9,12 +9,13 @@ from lib.corpus import read_captions
 from lib.distributed import start_processes
 from lib.feature_store import open_features, read_dataset_features
 from lib.files import sha256
-from lib.finetune import Recipe, choose_score, finetune, label_epochs, select_pairs
+from lib.finetune import Recipe, finetune, label_epochs, select_pairs
 from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.resume import StateFile, hold_states, make_fingerprint
 from lib.training_log import write_log
+from lib.validation import choose_score
 
 start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -31,7 +32,7 @@ for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     permutation = np.load(path) if path else np.arange(len(table.keys))
     select = partial(select_pairs, images, texts, table.captions, permutation)
     train, held_out = (select(table.rows(split)) for split in ("train", "validation"))
-    score = choose_score(held_out, dataset)
+    score = choose_score(held_out, dataset, device)
     for name, values in params.recipes.items():
         state = StateFile(states, f"{name}_seed{seed}", make_fingerprint([digests, values, seed]))
         results[name, seed] = tune(train, score, Recipe(**values), seed, state=state)
