@@ -29,8 +29,14 @@ from lib.features import extract_images, extract_texts
 from lib.finetune import Pairs, Recipe, finetune, select_pairs
 from lib.frames import read_frame
 from lib.heads import Head, read_heads
-from lib.models import build_model, get_tokenizer, get_transform, load_model, split_head
-from lib.pretrain import CLIP_MEAN, CLIP_STD
+from lib.models import (
+    build_model,
+    get_tokenizer,
+    get_transform,
+    load_model,
+    open_clip,
+    split_head,
+)
 from lib.pruning import sweep_accuracy
 from lib.purity import high_purity_order, measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
@@ -161,7 +167,8 @@ def compare_preprocessing(study: Study, head: Head) -> Iterator[tuple[str, str, 
     architecture = study.architecture()
     weights = study.data / f"models/{MODEL}/weights.safetensors"
     other = architecture | {
-        "preprocess_cfg": architecture["preprocess_cfg"] | {"mean": CLIP_MEAN, "std": CLIP_STD}
+        "preprocess_cfg": architecture["preprocess_cfg"]
+        | {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
     }
     means = []
     for preprocessed in (architecture, other):

@@ -1,6 +1,7 @@
 """What a GPU is asked for: extraction, all heads of the study, silhouettes and pruning."""
 
 import importlib
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,17 +19,23 @@ MODEL = "config/architectures/laclip_ViT-B-16.json"
 IMAGES, IMAGE_BATCH = 8192, 256
 PAIRS, PAIR_BATCH, EPOCHS, STEPS = 100_000, 1024, 10, 20
 HEADS = 5 * 2 * 3  # Cs, strategies, seeds
-WHOLE_HEADS, VALIDATION = (
-    2,
-    50_000,
-)  # heads that are fine-tuned whole; validation images, ImageNet's
+WHOLE_HEADS = 2  # of these, fine-tuned whole
+VALIDATION = 50_000  # images, as many as ImageNet has
 EMBEDDINGS, CLASSES = 10_000, 100
 
 
 def prepare_watched(module: str, function: str, arguments: dict, device: str) -> Callable[[], dict]:
-    """A side on a device: what it finds, when the device has finished, and the memory it took."""
+    """A side on a device: what it finds, when the device has finished, and the memory it took.
+
+    The study's own sides run as its jobs do, by deterministic algorithms.
+    """
     import torch
 
+    from lib.devices import select_device
+
+    if device != "cpu" and function != "prepare_peer":
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        select_device(device)
     prepare = getattr(importlib.import_module(f"benchmarks.{module}"), function)
     action = prepare(**arguments, device=device)
     if device != "cpu":

@@ -30,8 +30,8 @@ from lib.feature_store import DatasetFeatures, store
 from lib.features import extract_images, extract_texts
 from lib.finetune import Recipe, finetune, select_pairs
 from lib.heads import Head, read_heads
-from lib.models import get_tokenizer, get_transform, load_model, split_head
-from lib.precision import Bfloat16Towers
+from lib.models import get_tokenizer, get_transform
+from lib.precision import Bfloat16Towers, load_towers
 from lib.purity import measure
 from lib.validation import score_zero_shot
 
@@ -113,7 +113,7 @@ def load_subjects(
     """A model's towers in float32 and in bfloat16."""
     architecture = read_architecture(model["architecture"], ROOT)
     weights = root / config["data"] / f"models/{model['name']}/weights.safetensors"
-    towers, _ = split_head(load_model(weights, architecture).to(device))
+    towers = load_towers(weights, architecture, "float32", device)
     return (
         Subject(towers, architecture, device),
         Subject(Bfloat16Towers(towers, device), architecture, device),

@@ -214,7 +214,7 @@ def _encode_images(
     towers: torch.nn.Module, device: torch.device, pixels: torch.Tensor
 ) -> np.ndarray:
     with torch.inference_mode():
-        return _to_array(towers.encode_image(pixels.to(device)))
+        return _to_array(towers.encode_image(pixels.to(device, non_blocking=True)))
 
 
 def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str]) -> torch.Tensor:

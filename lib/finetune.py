@@ -6,9 +6,11 @@ matrix products. Misaligned captions are a permutation of the rows of the text f
 is that of training the same frozen model on pixels, which a test holds against it.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ import torch
 from torch.nn import functional
 
 from lib.adamw import AdamW
+from lib.ahead import run_ahead
 from lib.distributed import ALONE, Group
 from lib.feature_store import gather_rows
 from lib.heads import Head
@@ -114,16 +117,17 @@ def finetune(
     texts = torch.from_numpy(train.texts).to(device)
     done = len(training.history) * steps + len(training.losses)
     progress = Progress(f"fine-tune seed {seed}", recipe.epochs * steps, "steps", done=done)
-    images = None
-    for epoch in range(len(training.history), recipe.epochs):
-        if images is None or train.views > 1:  # a single view is gathered once
-            images = train.view(epoch % train.views).to(device)
+    epochs = range(len(training.history), recipe.epochs)
+    views = _iterate_views(train, epochs, torch.device(device))
+    for epoch in epochs:
+        images = next(views)
         batches = epoch_order(count, epoch, seed).to(device).split(recipe.batch_size)
         for step in range(len(training.losses), steps):
             rows = group.part(batches[step])
             training.step(images[rows], texts[rows], rates[epoch * steps + step])
             progress.advance(1, f"loss {training.losses[-1]:.3f}")
             state.keep(training)
+        del images  # before the next are there: a corpus' view may take half of the memory
         training.end_epoch(rates[(epoch + 1) * steps - 1], score)
     state.save(training)
     return training.finish()
@@ -197,6 +201,20 @@ def select_pairs(
     return Pairs(images, rows, shown_texts, np.asarray(captions, dtype=object)[shown])
 
 
+def _iterate_views(pairs: Pairs, epochs: range, device: torch.device) -> Iterator[torch.Tensor]:
+    """Image features (n, image width) of each epoch, on the device.
+
+    A single view is gathered once. Of several, a thread gathers the next while a GPU trains, which
+    takes no longer over an epoch than the gathering does.
+    """
+    if pairs.views == 1:
+        yield from itertools.repeat(pairs.view(0).to(device))
+    views = map(pairs.view, (epoch % pairs.views for epoch in epochs))
+    if device.type == "cuda":
+        views = run_ahead(views, ahead=1)
+    yield from map(methodcaller("to", device), views)
+
+
 class _Embed(torch.nn.Module):
     """Embeddings of features: what is trained, as the module that several processes replicate."""
 
@@ -231,13 +249,13 @@ class _Training:
         """One step on the features of this process's part of a batch."""
         embeddings = map(self.group.gather, self.replica(images, texts))
         loss = contrastive_loss(*embeddings, self.logit_scale)
-        value = loss.item()
+        loss.backward()
+        self.optimizer.step(lr)
+        value = loss.item()  # a GPU is waited for, so only when it has the whole step to do
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value} in epoch {len(self.history)}, step {len(self.losses)}"
             )
-        loss.backward()
-        self.optimizer.step(lr)
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:

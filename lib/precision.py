@@ -42,8 +42,8 @@ def load_towers(
     Raises:
         ValueError: as `load_model` and `set_precision`.
     """
-    towers, _ = split_head(load_model(weights, architecture).to(device))
-    return set_precision(towers, precision, device)
+    towers, _ = split_head(load_model(weights, architecture))
+    return set_precision(towers.to(device), precision, device)
 
 
 def count_decoders(device: torch.device, threads: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib.corpus import CaptionTable, load_pixels, read_captions
 from lib.distributed import ALONE, Group
@@ -25,8 +26,9 @@ logger = logging.getLogger(__name__)
 
 CAPTION_SOURCES = ("raw", "rewrites")
 MAX_LOGIT_SCALE = math.log(100)  # as in open_clip's training
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+# Of attention: the others sum gradients on a GPU in an order that changes from run to run.
+_REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 
 
 @dataclass(frozen=True)
@@ -156,9 +158,10 @@ def pretrain(
     done = (len(training.history) * steps + len(training.losses)) * settings.batch_size
     pairs = settings.epochs * steps * settings.batch_size
     progress = Progress("pretraining", pairs, "pairs", done=done)
-    normalise = _get_normaliser(architecture, device)
+    normalise = _get_normaliser(model, device)
     for epoch in range(len(training.history), settings.epochs):
-        _train_epoch(training, train, settings, epoch, normalise, progress, state)
+        with sdpa_kernel(_REPEATABLE):
+            _train_epoch(training, train, settings, epoch, normalise, progress, state)
         record = {"epoch": epoch + 1, "loss": sum(training.losses) / steps}
         if len(validation):
             record |= validate(model, validation, settings.batch_size, normalise)
@@ -244,15 +247,15 @@ class _Training:
             parameters["lr"] = lr
         images, texts, scale = self.replica(pixels, tokens)
         loss = self.criterion(self.group.gather(images), self.group.gather(texts), scale)
-        value = loss.item()
-        if not math.isfinite(value):
-            place = f"epoch {len(self.history) + 1}, step {len(self.losses) + 1}"
-            raise FloatingPointError(f"loss is {value} in {place}")
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+        value = loss.item()  # a GPU is waited for, so only when it has the whole step to do
+        if not math.isfinite(value):
+            place = f"epoch {len(self.history) + 1}, step {len(self.losses) + 1}"
+            raise FloatingPointError(f"loss is {value} in {place}")
         self.losses.append(value)
 
     def state_dict(self) -> dict[str, Any]:
@@ -304,11 +307,10 @@ def _train_epoch(
         state.keep(training)
 
 
-def _get_normaliser(architecture: dict, device: torch.device) -> Normaliser:
-    """Mean and standard deviation of the architecture (open_clip's defaults if it names none)."""
-    preprocess = architecture.get("preprocess_cfg", {})
-    mean, std = preprocess.get("mean", CLIP_MEAN), preprocess.get("std", CLIP_STD)
-    return Normaliser(*(255 * torch.tensor(values, device=device) for values in (mean, std)))
+def _get_normaliser(model: open_clip.CLIP, device: torch.device) -> Normaliser:
+    """Mean and standard deviation of the architecture, as `build_model` has noted them."""
+    statistics = (model.visual.image_mean, model.visual.image_std)
+    return Normaliser(*(255 * torch.tensor(values, device=device) for values in statistics))
 
 
 def _get_fingerprint(

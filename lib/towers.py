@@ -18,8 +18,9 @@ class Towers(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        weight = next(model.parameters())
         for name in ("mean", "std"):  # of each channel, as `build_model` has noted them
-            values = torch.tensor(getattr(model.visual, f"image_{name}"), dtype=torch.float32)
+            values = weight.new_tensor(getattr(model.visual, f"image_{name}"))
             self.register_buffer(name, values, persistent=False)
         self.eval().requires_grad_(False)
 
@@ -30,7 +31,8 @@ class Towers(nn.Module):
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels (n, size, size, 3) uint8 to what the model takes, (n, 3, size, size) float32.
 
-        Equal, to the bit, to torchvision's `ToTensor` and `Normalize`; in memory as channels last.
+        Equal to torchvision's `ToTensor` and `Normalize`: on the CPU to the bit, on a GPU, which
+        divides by 255 in its own way, to the last one. In memory as channels last.
         """
         return pixels.float().div_(255).sub_(self.mean).div_(self.std).permute(0, 3, 1, 2)
 

@@ -38,7 +38,7 @@ def score_retrieval(pairs: Pairs, device: torch.device | str) -> Score:
     def score(head: Head) -> float:
         embeddings = images @ torch.from_numpy(head.image_projection).to(device)
         captions = normalize(texts @ torch.from_numpy(head.text_projection).to(device), dim=-1)
-        return _share((embeddings @ captions.T).argmax(dim=1) == own)
+        return _share(_find_nearest(embeddings, captions) == own)
 
     return score
 
@@ -57,9 +57,8 @@ def score_zero_shot(dataset: DatasetFeatures, device: torch.device | str) -> Sco
     def score(head: Head) -> float:
         texts = _embed(prompts.flatten(0, 1), head.text_projection)
         classes = normalize(texts.unflatten(0, prompts.shape[:2]).mean(dim=1), dim=-1)
-        embeddings = _embed(images, head.image_projection).split(_ROWS_AT_ONCE)
-        predicted = torch.cat([(each @ classes.T).argmax(dim=1) for each in embeddings])
-        return _share(predicted == own)
+        embeddings = _embed(images, head.image_projection)
+        return _share(_find_nearest(embeddings, classes) == own)
 
     return score
 
@@ -69,6 +68,12 @@ def _embed(features: torch.Tensor, projection: np.ndarray) -> torch.Tensor:
     weights = torch.from_numpy(projection).to(features.device).double()
     blocks = features.split(_ROWS_AT_ONCE)
     return torch.cat([normalize(block.double() @ weights, dim=-1) for block in blocks])
+
+
+def _find_nearest(embeddings: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    """(n,) the row of `candidates`, unit vectors, with which each embedding has the best cosine."""
+    blocks = embeddings.split(_ROWS_AT_ONCE)
+    return torch.cat([(block @ candidates.T).argmax(dim=1) for block in blocks])
 
 
 def _share(is_right: torch.Tensor) -> float:

@@ -113,6 +113,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr(devices, "lock_folder", lambda: tmp_path)
     devices._hold.cache_clear()
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     yield chosen
     devices._hold.cache_clear()
     torch.use_deterministic_algorithms(False)
@@ -123,6 +124,8 @@ def test_a_process_keeps_the_gpu_that_it_was_given(machine, tmp_path, name):
     (other,) = hold_gpus(["uuid-0"], tmp_path)
     selected = [devices.select_device(name), devices.select_device(name)]
     assert selected == machine == [torch.device("cuda", 1)] * 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.allow_tf32
     other.lock.close()
     assert hold_gpus(["uuid-1", "uuid-0"], tmp_path)[0].index == 1
 

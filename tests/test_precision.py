@@ -7,8 +7,8 @@ from PIL import Image
 
 from benchmarks.precision import Figures, compare, tabulate
 from lib.features import extract_images, extract_texts
-from lib.models import build_model, get_tokenizer, get_transform, split_head
-from lib.precision import Bfloat16Towers, set_precision
+from lib.models import build_model, get_tokenizer, get_transform, save_model, split_head
+from lib.precision import Bfloat16Towers, load_towers, set_precision
 
 CPU = torch.device("cpu")
 
@@ -48,6 +48,15 @@ def test_bfloat16_is_for_a_gpu(towers):
         set_precision(towers, "bfloat16", CPU)
     with pytest.raises(ValueError, match="precision is 'half', expected 'float32' or 'bfloat16'"):
         set_precision(towers, "half", CPU)
+
+
+def test_all_of_loaded_towers_is_on_their_device(tmp_path, tiny_architecture):
+    """What images are normalised by, too: it is no part of the weights."""
+    save_model(tmp_path / "m.safetensors", build_model(tiny_architecture), {})
+    device = torch.device("meta")  # stands for any that is not the CPU
+    towers = load_towers(tmp_path / "m.safetensors", tiny_architecture, "float32", device)
+    tensors = [*towers.parameters(), *towers.buffers()]
+    assert {towers.mean.device, *(each.device for each in tensors)} == {device}
 
 
 def test_the_benchmark_compares_row_by_row():

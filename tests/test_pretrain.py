@@ -5,6 +5,7 @@ import io
 import logging
 import math
 import re
+import types
 
 import numpy as np
 import open_clip
@@ -18,8 +19,6 @@ from lib.architectures import read_architecture
 from lib.corpus import CaptionTable, Sample, write_captions, write_shard
 from lib.models import build_model
 from lib.pretrain import (
-    CLIP_MEAN,
-    CLIP_STD,
     Normaliser,
     Pairs,
     Settings,
@@ -253,11 +252,12 @@ def test_logit_scale_stays_at_most_100(architecture, tmp_path):
 
 def test_validation_equals_a_plain_loop(architecture):
     model = build_model(architecture, seed=4)
-    normalise = Normaliser(255 * torch.tensor(CLIP_MEAN), 255 * torch.tensor(CLIP_STD))
+    mean, std = map(torch.tensor, (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD))
+    normalise = Normaliser(255 * mean, 255 * std)
     found = validate(model, VALIDATION, 12, normalise)
     loss = hits = 0
     for rows in (slice(0, 12), slice(12, 20)):
-        pixels = (VALIDATION.pixels[rows] / 255 - torch.tensor(CLIP_MEAN)) / torch.tensor(CLIP_STD)
+        pixels = (VALIDATION.pixels[rows] / 255 - mean) / std
         images, texts, scale = model.eval()(pixels.permute(0, 3, 1, 2), VALIDATION.tokens[0, rows])
         count = len(images)
         loss += count / 20 * open_clip.ClipLoss()(images, texts, scale).item()
@@ -301,7 +301,9 @@ def test_unknown_sources_are_an_error(captions):
 
 
 class Recorder(torch.nn.Module):
-    """A model that keeps what it is shown."""
+    """A model that keeps what it is shown; normalised, pixels are what they were."""
+
+    visual = types.SimpleNamespace(image_mean=[0, 0, 0], image_std=[1 / 255] * 3)
 
     def __init__(self):
         super().__init__()
@@ -323,9 +325,8 @@ def test_each_step_draws_one_of_the_captions_of_its_own_images(architecture, tmp
         [torch.stack([numbers, torch.full_like(numbers, source)], 1) for source in range(sources)]
     )
     pairs = Pairs(pixels.view(count, 1, 1, 3), tokens.int())
-    plain = architecture | {"preprocess_cfg": {"mean": [0, 0, 0], "std": [1 / 255] * 3}}
     monkeypatch.setattr(lib.pretrain, "build_model", lambda *_: Recorder())
-    recorder, _ = run(plain, tmp_path, settings, pairs, NOTHING)
+    recorder, _ = run(architecture, tmp_path, settings, pairs, NOTHING)
 
     assert len(recorder.shown) == 2 * 30
     chosen = {}
