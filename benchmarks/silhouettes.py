@@ -29,7 +29,13 @@ Float32 throughout takes 0.3 of the time with 10 classes and 0.4 with 100 (4.2 a
 cores of an Intel Xeon, where scikit-learn took 1.0 and 1.6 s). It was tried and left: it is exact
 only on embeddings that point everywhere. Where they share a direction, as those of CLIP do,
 distances are small beside 1: a sample's silhouette is wrong by 2e-7 at a mean cosine of 0, by 1e-6
-at 0.5, 2e-5 at 0.96 and 7e-4 at 0.999."""
+at 0.5, 2e-5 at 0.96 and 7e-4 at 0.999.
+
+What embeddings share cancels in b - a, so float32 is enough for the product alone, of the rows and
+the classes' deviations from a common mean, with lengths, sums and the part along that mean in
+float64: wrong by 2e-7 at a mean cosine of 0.96, by 8e-7 at 0.999, 3e-6 at 0.9999. That takes 0.7 of
+the time with 10 classes and 0.55 with 100 (11 and 15 ms of 16 and 27). It was left: half as much
+code again for milliseconds of a study, and no longer exact wherever embeddings point."""
 
 
 def draw_embeddings(count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
