@@ -41,7 +41,7 @@ def extract_views(
     views: int,
     seed: int,
     batch_size: int,
-    device: torch.device,
+    device: torch.device | str,
     storage: str = "float32",
     crop: Callable[[Image.Image, int], Image.Image] | None = None,
     workers: int = 0,
@@ -89,7 +89,7 @@ def extract_texts(
     tokenize: Callable[[list[str]], torch.Tensor],
     texts: Sequence[str],
     batch_size: int,
-    device: torch.device,
+    device: torch.device | str,
 ) -> np.ndarray:
     """Text features (n, text width) float32; equal texts are encoded once, in order of length.
 
@@ -115,7 +115,7 @@ def extract_images(
     images: Iterable[Item],
     transform: Callable[[Item], torch.Tensor],
     batch_size: int,
-    device: torch.device,
+    device: torch.device | str,
     total: float = math.inf,
     workers: int = 0,
 ) -> np.ndarray:
@@ -182,7 +182,7 @@ def _make_batches(
     transform: Callable[[Item], torch.Tensor],
     items: Iterable[Item],
     batch_size: int,
-    device: torch.device,
+    device: torch.device | str,
     workers: int,
 ) -> Iterator[torch.Tensor]:
     """Batches (batch size, size, size, 3) of transformed items, the last one maybe smaller.
@@ -193,7 +193,7 @@ def _make_batches(
             nothing to do but to feed the GPU.
     """
     pixels = transform_ahead(transform, items, workers)
-    batches = _stack(pixels, batch_size, pin_memory=device.type == "cuda")
+    batches = _stack(pixels, batch_size, pin_memory=torch.device(device).type == "cuda")
     return run_ahead(batches, ahead=2) if workers else batches
 
 
@@ -211,7 +211,7 @@ def _crop_seed(seed: int, view: int, key: str) -> int:
 
 
 def _encode_images(
-    towers: torch.nn.Module, device: torch.device, pixels: torch.Tensor
+    towers: torch.nn.Module, device: torch.device | str, pixels: torch.Tensor
 ) -> np.ndarray:
     with torch.inference_mode():
         return _to_array(towers.encode_image(pixels.to(device, non_blocking=True)))
@@ -229,7 +229,7 @@ def _tokenize_all(tokenize: Callable[[list[str]], torch.Tensor], texts: list[str
 
 
 def _encode_texts(
-    towers: torch.nn.Module, device: torch.device, tokens: torch.Tensor, rows: torch.Tensor
+    towers: torch.nn.Module, device: torch.device | str, tokens: torch.Tensor, rows: torch.Tensor
 ) -> np.ndarray:
     with torch.inference_mode():
         return _to_array(towers.encode_text(tokens[rows].long().to(device)))
