@@ -207,10 +207,10 @@ def _iterate_views(pairs: Pairs, epochs: range, device: torch.device) -> Iterato
     A single view is gathered once. Of several, a thread gathers the next while a GPU trains, which
     takes no longer over an epoch than the gathering does.
     """
-    if pairs.views == 1:
-        yield from itertools.repeat(pairs.view(0).to(device))
     views = map(pairs.view, (epoch % pairs.views for epoch in epochs))
-    if device.type == "cuda":
+    if pairs.views == 1:
+        views = itertools.repeat(pairs.view(0).to(device), len(epochs))
+    elif device.type == "cuda":
         views = run_ahead(views, ahead=1)
     yield from map(methodcaller("to", device), views)
 
