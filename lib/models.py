@@ -5,7 +5,6 @@ with an optional `preprocess_cfg` (`mean`, `std`, `interpolation`, `resize_mode`
 evaluated under another model's preprocessing.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -39,8 +38,6 @@ from lib.towers import Towers
 from lib.weights import check_weights, read_weights
 
 Model = open_clip.CLIP | open_clip.CustomTextCLIP
-
-_DRAWING = threading.Lock()  # crops are drawn from torch's generator, one for all threads
 
 
 @register_model
@@ -170,8 +167,7 @@ def get_transform(architecture: dict) -> Callable[[Image], torch.Tensor]:
 def get_crop(architecture: dict, scale: tuple[float, float]) -> Callable[[Image, int], Image]:
     """Training's crop: of a share of an image's area in `scale`, drawn from a seed below 2**63.
 
-    It is resized to the size that the model takes, which `get_transform` then leaves alone. Threads
-    may share it.
+    It is resized to the size that the model takes, which `get_transform` then leaves alone.
     """
     preprocess = _get_preprocessing(architecture)
     crop = RandomResizedCrop(
@@ -179,9 +175,8 @@ def get_crop(architecture: dict, scale: tuple[float, float]) -> Callable[[Image,
     )
 
     def draw(image: Image, seed: int) -> Image:
-        with _DRAWING:
-            torch.manual_seed(seed)
-            box = crop.get_params(image, crop.scale, crop.ratio)
+        torch.manual_seed(seed)
+        box = crop.get_params(image, crop.scale, crop.ratio)
         return resized_crop(image, *box, crop.size, crop.interpolation)
 
     return draw

@@ -27,12 +27,12 @@ images, texts = open_features(source.images, source.texts, table.shards, params.
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
 digests = [params.code, *map(sha256, source)]
 tune = partial(finetune, head, device=device, group=group)
+select = partial(select_pairs, images, texts, table.captions)
+aligned = np.arange(len(table.keys))
+score = choose_score(select(aligned, table.rows("validation")), dataset, device)  # never swapped
 results = {}
 for seed, path in itertools.zip_longest(params.seeds, source.permutations):
-    permutation = np.load(path) if path else np.arange(len(table.keys))
-    select = partial(select_pairs, images, texts, table.captions, permutation)
-    train, held_out = (select(table.rows(split)) for split in ("train", "validation"))
-    score = choose_score(held_out, dataset, device)
+    train = select(np.load(path) if path else aligned, table.rows("train"))
     for name, values in params.recipes.items():
         state = StateFile(states, f"{name}_seed{seed}", make_fingerprint([digests, values, seed]))
         results[name, seed] = tune(train, score, Recipe(**values), seed, state=state)
