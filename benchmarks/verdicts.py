@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from docs.update import replace_between, write_text
 from lib.claims import PRETRAINED, PerImage, judge, select_headlines
 from lib.pruning_orders import measure_orders
+from lib.silhouette import silhouette_pseudo_values
 from lib.statistics import CANNOT_BE_TOLD, HOLDS, LEVEL, wilson_interval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,10 +36,11 @@ class Effects(NamedTuple):
     """What is planted, all 0 in a study without effects.
 
     Attributes:
-        gain: of the second model, in standard deviations of what tells images apart.
+        gain: of the second model, in standard deviations of how easy images are; classes move apart
+            by 0.4 of it.
         purity: correlation of a neuron's purity with how much it tells.
         cosine: growth of mean |cos| per unit of Cs; seeds and swaps move it by 0.001.
-        downstream: fall per unit of Cs, in standard deviations of what tells images apart.
+        downstream: fall per unit of Cs, as `gain` is a rise.
     """
 
     gain: float = 0.0
@@ -90,24 +92,24 @@ def simulate_study(generator: np.random.Generator, effects: Effects, size: Size)
 
 
 def simulate_outcomes(generator: np.random.Generator, effects: Effects, images: int) -> dict:
-    """Outcomes by image: an image is right where a normal quantity of its own is positive.
+    """Outcomes by image: right where a normal quantity is positive; silhouettes of embeddings.
 
-    A Cs turns this quantity into another one, alike in all seeds: single images win or lose by it,
-    the images as a whole do not. Heads differ by a shift and by noise of their own.
+    A Cs turns what an image is into something else, alike in all seeds: single images win or lose
+    by it, the images as a whole do not. Heads differ by a shift and by noise of their own.
     """
     outcomes = {}
     for dataset in DATASETS:
-        ease = generator.normal(size=images)
-        turned = {strategy: generator.normal(size=images) for strategy in STRATEGIES}
+        means = generator.normal(size=(CLASSES, DIM))
+        nature = generator.normal(size=(images, 1 + DIM))
+        turned = {strategy: generator.normal(size=nature.shape) for strategy in STRATEGIES}
         for model in MODELS:
             gain = effects.gain * (model == MODELS[1])
-            pretrained = {PRETRAINED: observe(ease + gain, generator)}
+            pretrained = {PRETRAINED: observe(nature, means, gain, generator)}
             tuned = {
                 ("none" if cs == 0 else strategy, cs, seed): observe(
-                    np.cos(cs) * ease
-                    + np.sin(cs) * turned[strategy]
-                    - effects.downstream * cs
-                    + 0.05 * generator.standard_t(5),
+                    np.cos(cs) * nature + np.sin(cs) * turned[strategy],
+                    means,
+                    0.05 * generator.standard_t(5) - effects.downstream * cs,
                     generator,
                 )
                 for strategy, cs, seed in itertools.product(STRATEGIES, CS, SEEDS)
@@ -116,20 +118,31 @@ def simulate_outcomes(generator: np.random.Generator, effects: Effects, images: 
     return outcomes
 
 
-def observe(quantity: np.ndarray, generator: np.random.Generator) -> PerImage:
-    """Whether each image is right, and its silhouette, under a head's own noise."""
-    seen = 0.3 + quantity + 0.5 * generator.standard_t(5, len(quantity))
-    return PerImage(seen > 0, 0.1 * seen)
+def observe(
+    nature: np.ndarray, means: np.ndarray, shift: float, generator: np.random.Generator
+) -> PerImage:
+    """What a head makes of images, under noise of its own.
+
+    Args:
+        nature: (n, 1 + dim), how easy an image is, and where it lies around the mean of its class.
+        means: (classes, dim).
+        shift: makes images easier, and moves the classes apart.
+    """
+    seen = nature + 0.5 * generator.standard_t(5, nature.shape)
+    labels = np.arange(len(nature)) % len(means)
+    embeddings = (1 + 0.4 * shift) * means[labels] + seen[:, 1:]
+    return PerImage(0.3 + shift + seen[:, 0] > 0, silhouette_pseudo_values(embeddings, labels))
 
 
 def simulate_orders(generator: np.random.Generator, purity: float, size: Size) -> dict:
     """What is kept of orders of neurons that tell more or less, purity knowing of it or not.
 
-    Both models share the random orders, as in a study; they are pruned on the first dataset.
+    Neurons that tell much in one model tell little in the other, so that what random orders keep of
+    one says something of the other. Models are pruned on the first dataset.
     """
-    orders, seed = {}, int(generator.integers(2**31))
+    orders, told = {}, generator.uniform(0, 1, DIM)
     for model in MODELS:
-        told = generator.uniform(0, 1, DIM)
+        told = 1 - told
         known = (told - told.mean()) / told.std()
         scores = -purity * known + np.sqrt(1 - purity**2) * generator.normal(size=DIM)
         classes = generator.normal(size=(CLASSES, DIM)) * told
@@ -143,7 +156,7 @@ def simulate_orders(generator: np.random.Generator, purity: float, size: Size) -
             KEEP,
             size.orders,
             size.silhouette_orders,
-            seed,
+            seed=int(generator.integers(2**31)),
         )
     return orders
 

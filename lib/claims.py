@@ -84,7 +84,12 @@ PUBLISHED_LOW = (38.5, 40.1, 41.2, 42.5, 43.8, 44.9, 45.5)
 
 
 class PerImage(NamedTuple):
-    """Outcomes of a head, image by image: (n,) whether correct, (n,) silhouettes."""
+    """Outcomes of a head, image by image; the means are its accuracy and its silhouette.
+
+    Attributes:
+        accuracy: (n,) whether the image is right.
+        silhouette: (n,) pseudo-values (`lib.silhouette`), which vary as the score does.
+    """
 
     accuracy: np.ndarray
     silhouette: np.ndarray
@@ -177,8 +182,8 @@ def judge_pruning(orders: Mapping[tuple[str, str], OrderMeans]) -> list[dict]:
 
     Values are averaged over all k. The order that keeps the least pure first is the reverse of the
     one that keeps the purest first, so the difference of the two is held against those of random
-    orders and their reverses. Random orders with the same number are the same on every dataset and
-    model of one dim, so that the interval of a mean over them knows that they vary together.
+    orders and their reverses. Random orders with the same number are the same on every dataset of a
+    model, as its order by purity is; models have orders of their own, by purity and at random.
     """
     models, datasets = (list(dict.fromkeys(names)) for names in zip(*orders, strict=True))
     places = [("", ""), *((model, "") for model in models), *itertools.product(models, datasets)]

@@ -24,8 +24,8 @@ claims. Intervals are of 95%, not widened for the number of claims. They cover:"
 INTERVALS = {
     "images": """\
 other images of the same datasets, each dataset weighing the same (bootstrap, paired by image; p
-also from sign flips; for silhouettes with class means held fixed, so that the interval of a single
-dataset is approximate). It speaks of these checkpoints, not of other pretraining runs.""",
+also from sign flips; an image's part in the class means that silhouettes rest on is counted). It
+speaks of these checkpoints, not of other pretraining runs.""",
     "pretraining seeds and images": """\
 other pretraining runs of both models, and other images of the same datasets (variances of both
 added, Satterthwaite's degrees of freedom). Pretrainings are compared one with one, in order.""",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lib.heads import Head
-from lib.silhouette import silhouette_samples
+from lib.silhouette import silhouette_pseudo_values
 from lib.zeroshot import check_labels, class_embeddings, embed, logit_blocks
 
 
@@ -26,8 +26,8 @@ def evaluate(
     Returns:
         A dict of accuracy, acc5 (not a number with fewer than 5 classes), mean_per_class_recall
         over the classes that occur, silhouette of the image embeddings by true label, n_images,
-        n_classes, and for each image whether it is `correct` (n,) bool and its part in
-        `silhouettes` (n,) float64.
+        n_classes, and for each image whether it is `correct` (n,) bool and what it contributes to
+        the silhouette, `silhouette_pseudo_values` (n,) float64 (see `lib.silhouette`).
 
     Raises:
         ValueError: shapes do not fit, a label names no class, or fewer than 2 classes occur.
@@ -43,16 +43,16 @@ def evaluate_embeddings(
     labels = check_labels(labels, len(image_embeddings), len(classes))
     ranks = true_ranks(image_embeddings, labels, classes)
     correct = ranks == 0
-    silhouettes = silhouette_samples(image_embeddings, labels)
+    pseudo_values = silhouette_pseudo_values(image_embeddings, labels)
     return {
         "accuracy": float(correct.mean()),
         "acc5": float((ranks < 5).mean()) if len(classes) >= 5 else float("nan"),
         "mean_per_class_recall": mean_per_class_recall(correct, labels),
-        "silhouette": float(silhouettes.mean()),
+        "silhouette": float(pseudo_values.mean()),
         "n_images": len(labels),
         "n_classes": len(classes),
         "correct": correct,
-        "silhouettes": silhouettes,
+        "silhouette_pseudo_values": pseudo_values,
     }
 
 

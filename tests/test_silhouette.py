@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import silhouette_samples as sklearn_samples
 from sklearn.metrics import silhouette_score as sklearn_score
 
-from lib.silhouette import silhouette_samples, silhouette_score
+from lib.silhouette import silhouette_pseudo_values, silhouette_samples, silhouette_score
 
 
 def make_clusters(n, classes, dim, spread, seed=0):
@@ -111,3 +111,67 @@ def test_wrong_input_is_an_error():
     embeddings[2, 1] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         silhouette_samples(embeddings, labels)
+
+
+def weighted_score(embeddings, labels, weights):
+    """The score with every mean weighted, by the matrix of distances."""
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    units = embeddings / np.where(norms == 0, 1, norms)
+    distances = 1 - units @ units.T
+    scores = []
+    for row, label in enumerate(labels):
+        means = {}
+        for other in np.unique(labels):
+            members = (labels == other) & (np.arange(len(labels)) != row)
+            if members.any():
+                means[other] = np.average(distances[row, members], weights=weights[members])
+        within = means.pop(label, None)
+        between = min(means.values())
+        alone = within is None
+        scores.append(0 if alone else (between - within) / max(within, between))
+    return np.average(scores, weights=weights)
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 5.0])
+def test_pseudo_values_are_derivatives_of_the_weighted_score(spread):
+    embeddings, labels = make_clusters(40, 4, 6, spread)
+    labels[7] = 9  # a class of one sample
+    embeddings[11] = 0
+    n, step = len(labels), 1e-5
+    score = weighted_score(embeddings, labels, np.ones(n))
+    assert score == pytest.approx(silhouette_score(embeddings, labels), abs=1e-12)
+    derivatives = [
+        (
+            weighted_score(embeddings, labels, 1 + step * bump)
+            - weighted_score(embeddings, labels, 1 - step * bump)
+        )
+        / (2 * step)
+        for bump in np.eye(n)
+    ]
+    found = silhouette_pseudo_values(embeddings, labels)
+    assert found == pytest.approx(score + n * np.array(derivatives), abs=1e-6)
+    assert found.mean() == pytest.approx(score, abs=1e-12)
+
+
+def test_pseudo_values_do_not_depend_on_blocks_or_lengths():
+    embeddings, labels = make_clusters(1300, 7, 12, 2.0)
+    order = np.random.default_rng(3).permutation(1300)
+    found = silhouette_pseudo_values(embeddings, labels)
+    shuffled = silhouette_pseudo_values(7 * embeddings[order].astype(np.float32), labels[order])
+    assert shuffled == pytest.approx(found[order], abs=1e-5)
+
+
+def test_pseudo_values_tell_how_a_score_varies_over_samples():
+    """As the scores of many draws vary; silhouettes themselves tell too little."""
+    centres = np.random.default_rng(0).normal(size=(5, 8))
+    scores, told, too_little = [], [], []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        labels = generator.integers(5, size=150)
+        embeddings = centres[labels] + generator.normal(size=(150, 8))
+        scores.append(silhouette_score(embeddings, labels))
+        told.append(silhouette_pseudo_values(embeddings, labels).var(ddof=1) / 150)
+        too_little.append(silhouette_samples(embeddings, labels).var(ddof=1) / 150)
+    spread = np.std(scores, ddof=1)
+    assert np.sqrt(np.mean(told)) == pytest.approx(spread, rel=0.12)
+    assert np.sqrt(np.mean(too_little)) < 0.85 * spread

@@ -23,7 +23,7 @@ for features, metrics, per_image in zip(*files, strict=True):
     }
     outcomes = {
         name: np.stack([result.pop(name) for result in results.values()])
-        for name in ("correct", "silhouettes")
+        for name in ("correct", "silhouette_pseudo_values")
     }
     for result in results.values():
         result["acc5"] = None if math.isnan(result["acc5"]) else result["acc5"]  # JSON has no NaN

@@ -17,9 +17,8 @@ from lib.tables import describe_head
 def read_outcomes(path, condition) -> dict[tuple, PerImage]:
     """Outcomes of the heads of a file, by strategy, Cs and seed."""
     with np.load(path) as arrays:
-        labels, correct, silhouettes = (
-            arrays[name] for name in ("labels", "correct", "silhouettes")
-        )
+        names = ("labels", "correct", "silhouette_pseudo_values")
+        labels, correct, silhouettes = (arrays[name] for name in names)
     return {
         tuple(describe_head(condition, label).values()): PerImage(*outcomes)
         for label, *outcomes in zip(labels, correct, silhouettes, strict=True)

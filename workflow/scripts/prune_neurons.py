@@ -1,5 +1,7 @@
 """Makes the pruning table of a pretrained head on one dataset, and what random orders keep."""
 
+import zlib
+
 from lib.feature_store import read_dataset_features
 from lib.heads import read_heads
 from lib.progress import start_log
@@ -9,9 +11,8 @@ from lib.purity import neuron_scores
 from lib.tables import write_table
 from lib.zeroshot import class_embeddings, embed
 
-ORDER_SEED = 0  # random orders are told apart by their draw, not by the seeds of fine-tunes
-
 start_log(snakemake.log[0])
+names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
 dataset = read_dataset_features(snakemake.input.features)
 head = read_heads(snakemake.input.heads)["pretrained"]
 subject = {
@@ -19,10 +20,11 @@ subject = {
     "labels": dataset.labels,
     "classes": class_embeddings(dataset.texts, head.text_projection),
     "scores": neuron_scores(head),
-    "seed": ORDER_SEED,
+    # Random orders are those of a model, as the order by purity is: a mean over models could not be
+    # held against random ones that are alike in all. They are told apart by their draw.
+    "seed": zlib.crc32(names["model"].encode()),
 }
 params = snakemake.params
-names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
 rows = prune(**subject, keep=params.keep, draws=params.draws)
 write_table(snakemake.output.table, [names | row for row in rows])
 means = measure_orders(**subject, keep=params.keep, **params.orders)
