@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.update import replace_between, write_text
 from lib.architectures import read_architecture
-from lib.captions import find_neighbours, swap, token_words
+from lib.captions import find_neighbours, swap
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
 from lib.evaluation import evaluate, evaluate_embeddings
@@ -40,6 +40,7 @@ from lib.models import (
 from lib.pruning import sweep_accuracy
 from lib.purity import high_purity_order, measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
+from lib.token_words import token_words
 from lib.validation import score_retrieval
 from lib.zeroshot import class_embeddings, embed
 

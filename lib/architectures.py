@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib.files import atomic_path
 
-LACLIP_ARCHITECTURES = ("ViT-S-16", "ViT-B-16", "ViT-L-16")
+CONTEXT_LENGTH = 77  # open_clip's default
 
 
 def find_architecture(model: dict, root: str | Path) -> dict:
@@ -35,6 +35,11 @@ def find_architecture(model: dict, root: str | Path) -> dict:
 def embed_dim(model: dict, root: str | Path) -> int:
     """Number of neurons of a model's projections."""
     return find_architecture(model, root)["embed_dim"]
+
+
+def context_length(model: dict, root: str | Path) -> int:
+    """Number of tokens that a model's text tower sees, the marks of start and end among them."""
+    return find_architecture(model, root)["text_cfg"].get("context_length", CONTEXT_LENGTH)
 
 
 def read_architecture(path: str | Path, root: str | Path = ".") -> dict:

@@ -9,9 +9,7 @@ Purity, Training Dynamics and Theoretical Generalization Guarantees", NeurIPS 20
 with one correction: two captions that the text tower cannot tell apart are never exchanged.
 """
 
-import html
 import logging
-import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Sequence
@@ -26,6 +24,7 @@ from sparse_dot_topn import sp_matmul_topn
 
 from lib.files import atomic_path
 from lib.progress import Progress
+from lib.token_words import token_words
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +40,6 @@ TFIDF_DEFAULTS = {
 # Words of two and more characters. After `normalise` this finds in English what scikit-learn's own
 # pattern finds, but does not tear words apart at combining marks (Hindi, Thai, Arabic vowel signs).
 _WORD = r"\S\S+"
-# What open_clip's byte-pair tokeniser takes for one word: texts with the same words have the same
-# token ids, and texts with other words have others. L stands for letters, N for numbers.
-_TOKEN = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[{L}]+|[{N}]|[^\s{L}{N}]+"
-_ASCII_TOKEN = re.compile(_TOKEN.format(L="a-z", N="0-9"))  # of lower-case text
 # All at which str.splitlines and line-wise readers may break, and the tab that would add a column.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
@@ -106,21 +101,6 @@ def normalise(text: str) -> str:
     vowel signs of Hindi or Thai), composed and decomposed spellings of a letter become one.
     """
     return unicodedata.normalize("NFC", text).lower().translate(_punctuation())
-
-
-def token_words(text: str) -> str:
-    """What is left of a caption for open_clip's byte-pair tokeniser, words apart by one space.
-
-    Mended (ftfy), HTML entities resolved, lower-case, cut into the tokeniser's words. Two captions
-    have equal token ids if and only if this is equal, as long as they fit into the context length.
-    """
-    if text.isascii() and text.isprintable() and "&" not in text:
-        # Printable ASCII has nothing to mend, and is nearly all there is: ftfy takes 100 us a text.
-        return " ".join(_ASCII_TOKEN.findall(text.lower()))
-    import ftfy
-
-    text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return " ".join(_token_pattern().findall(" ".join(text.split()).lower()))
 
 
 def vectorise(texts: Sequence[str], tfidf: dict[str, Any] | None = None) -> csr_matrix:
@@ -316,13 +296,6 @@ def write_caption_lines(path: str | Path, captions: Sequence[str]) -> None:
 
 
 # --- Texts ----------------------------------------------------------------------------------------
-
-
-@cache
-def _token_pattern():
-    import regex  # the standard library's `re` knows no classes of letters and numbers
-
-    return regex.compile(_TOKEN.format(L=r"\p{L}", N=r"\p{N}"), regex.IGNORECASE)
 
 
 class _Punctuation(dict):

@@ -103,7 +103,7 @@ def finetune(
 
     Raises:
         ValueError: fewer training pairs than one batch.
-        FloatingPointError: the loss is infinite or not a number; names epoch and step.
+        FloatingPointError: the loss, or a weight after an epoch, is infinite or not a number.
         SystemExit: training was told to stop; its state is saved.
     """
     count = len(train.texts)
@@ -259,7 +259,13 @@ class _Training:
         self.losses.append(value)
 
     def end_epoch(self, lr: float, score: Callable[[Head], float]) -> None:
-        """Record the epoch and keep its head."""
+        """Record the epoch and keep its head.
+
+        Raises:
+            FloatingPointError: the last step, whose loss was finite still, spoilt the weights.
+        """
+        if not all(bool(weights.isfinite().all()) for weights in self.projections):
+            raise FloatingPointError(f"weights are not finite after epoch {len(self.history)}")
         accuracy = float(score(_to_head(self.projections, self.logit_scale)))
         self.epochs.append(self._copy())
         record = {

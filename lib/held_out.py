@@ -16,26 +16,30 @@ from safetensors.numpy import save_file
 from lib.corpus import select_samples
 from lib.datasets import read_lines
 from lib.files import atomic_path
+from lib.token_words import token_words
 
 
 def select_held_out(shards: Sequence[str | Path], count: int) -> tuple[list[str], list[str]]:
     """Keys and captions of the first `count` pairs of shards, without those that repeat a caption.
 
-    Of two images with one caption neither could be told to be the right one.
+    Of two images with one caption neither could be told to be the right one. Captions are one if
+    they are to a text tower (`lib.token_words`).
 
     Raises:
         ValueError: a sample has no caption, or there are too few pairs.
     """
-    keys: dict[str, str] = {}
+    pairs: dict[str, tuple[str, str]] = {}  # by what a text tower sees of the caption
     found = 0
     for shard, sample in itertools.islice(select_samples(shards), count):
         if "txt" not in sample.parts:
             raise ValueError(f"{shard}: sample {sample.key} has no caption (.txt)")
-        keys.setdefault(sample.parts["txt"].decode(errors="replace").strip(), sample.key)
+        caption = sample.parts["txt"].decode(errors="replace").strip()
+        pairs.setdefault(token_words(caption), (sample.key, caption))
         found += 1
     if found < count:
         raise ValueError(f"{', '.join(map(str, shards))} hold {found} pairs, expected {count}")
-    return list(keys.values()), list(keys)
+    keys, captions = zip(*pairs.values(), strict=True)
+    return list(keys), list(captions)
 
 
 def check_same_classes(train: str | Path, test: str | Path) -> None:

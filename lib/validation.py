@@ -13,11 +13,13 @@ from torch.nn.functional import normalize
 from lib.feature_store import DatasetFeatures
 from lib.finetune import Pairs
 from lib.heads import Head
+from lib.token_words import token_words
 from lib.zeroshot import check_labels
 
 Score = Callable[[Head], float]
 
 _ROWS_AT_ONCE = 8192  # embedded in float64: 34 MB of 512 dimensions
+_CELLS_AT_ONCE = 1 << 26  # cosines held at a time: 256 MB of float32
 
 
 def choose_score(
@@ -30,8 +32,12 @@ def choose_score(
 
 
 def score_retrieval(pairs: Pairs, device: torch.device | str) -> Score:
-    """Share of images (first view) whose nearest caption, of all distinct ones, is their own."""
-    _, first_rows, numbers = np.unique(pairs.captions, return_index=True, return_inverse=True)
+    """Share of images (first view) whose nearest caption, of all distinct ones, is their own.
+
+    Captions that are one to a text tower (`lib.token_words`) are one here.
+    """
+    words = np.array(list(map(token_words, pairs.captions)), dtype=object)
+    _, first_rows, numbers = np.unique(words, return_index=True, return_inverse=True)
     images, own = pairs.view(0).to(device), torch.from_numpy(numbers).to(device)
     texts = torch.from_numpy(pairs.texts[first_rows]).to(device)
 
@@ -72,7 +78,7 @@ def _embed(features: torch.Tensor, projection: np.ndarray) -> torch.Tensor:
 
 def _find_nearest(embeddings: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
     """(n,) the row of `candidates`, unit vectors, with which each embedding has the best cosine."""
-    blocks = embeddings.split(_ROWS_AT_ONCE)
+    blocks = embeddings.split(max(_CELLS_AT_ONCE // len(candidates), 1))
     return torch.cat([(block @ candidates.T).argmax(dim=1) for block in blocks])
 
 

@@ -10,7 +10,6 @@ import torch
 import yaml
 
 from lib.architectures import (
-    LACLIP_ARCHITECTURES,
     embed_dim,
     explain_refusal,
     find_architecture,
@@ -20,6 +19,7 @@ from lib.architectures import (
 from lib.models import build_model
 
 NAMES = open_clip.list_models()
+LACLIP_ARCHITECTURES = ("ViT-S-16", "ViT-B-16", "ViT-L-16")
 
 
 def get_open_clip(name):

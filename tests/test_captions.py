@@ -25,11 +25,11 @@ from lib.captions import (
     save_neighbours,
     summary,
     swap,
-    token_words,
     vectorise,
     write_caption_lines,
 )
 from lib.models import get_tokenizer
+from lib.token_words import token_words
 
 SYLLABLES = ("ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du")
 WORDS = ["the", "of", "x", *(first + second for first in SYLLABLES for second in SYLLABLES)]
@@ -158,6 +158,17 @@ def test_token_words_are_equal_where_token_ids_are(tokenizer):
 def test_token_words_of_two_captions(one, other, equal, tokenizer):
     assert (token_words(one) == token_words(other)) is equal
     assert bool((tokenizer([one]) == tokenizer([other])).all()) is equal
+
+
+def test_words_behind_the_context_do_not_count(tokenizer):
+    """A swap of two captions that a tower reads alike would change nothing."""
+    start = " ".join(f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz") + " !" * 49
+    one, other = f"{start} and a cat", f"{start} and a dog"
+    assert bool((tokenizer([one]) == tokenizer([other])).all())
+    assert token_words(one) != token_words(other)
+    assert token_words(one, 77) == token_words(other, 77)
+    assert token_words("a cat", 4) == "a cat"
+    assert token_words("a cat", 3) == "a"
 
 
 def test_captions_stay_one_a_line(tmp_path):

@@ -171,7 +171,8 @@ def test_learning_rate_warms_up_and_falls():
 
 
 def make_pairs(images, texts):
-    return Pairs([images[None]], np.arange(len(texts)), texts, np.arange(len(texts)))
+    rows = np.arange(len(texts))
+    return Pairs([images[None]], rows, texts, rows.astype(str))
 
 
 @pytest.fixture
@@ -190,6 +191,12 @@ def test_infinite_loss_names_epoch_and_step(random_pairs, random_head):
     random_pairs.texts[7] = np.inf
     with pytest.raises(FloatingPointError, match=r"epoch 0, step \d"):
         finetune(random_head, random_pairs, no_score, Recipe(batch_size=16), seed=0)
+
+
+def test_infinite_weights_of_the_last_step_are_not_kept(random_pairs, random_head):
+    recipe = Recipe(epochs=1, batch_size=64, lr_start=1e39)
+    with pytest.raises(FloatingPointError, match="weights are not finite after epoch 0"):
+        finetune(random_head, random_pairs, no_score, recipe, seed=0)
 
 
 def test_fewer_pairs_than_a_batch_is_an_error(random_pairs, random_head):

@@ -23,7 +23,7 @@ def write_pairs(path, captions, first=0):
 
 def test_pairs_that_repeat_a_caption_are_left_out(tmp_path):
     shards = [
-        write_pairs(tmp_path / "a.tar", ["a red star", "a ring", "a red star "]),
+        write_pairs(tmp_path / "a.tar", ["a red star", "a ring", "A red  star "]),
         write_pairs(tmp_path / "b.tar", ["a ring", "a cross", "a heart"], first=3),
     ]
     keys, captions = select_held_out(shards, 5)

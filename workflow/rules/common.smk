@@ -12,7 +12,7 @@ sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
 os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
-from lib.architectures import embed_dim, find_architecture
+from lib.architectures import context_length, embed_dim, find_architecture
 from lib.config import (
     check_config,
     describe_files,
@@ -60,6 +60,10 @@ PAIRS = config.get("downstream", {}).get("pairs", {})  # held out, for retrieval
 FIRST_MODEL = next(iter(MODELS), None)
 BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}
 BASELINES = {name: baseline for name, baseline in BASELINES.items() if name != baseline}
+# Captions that all models read alike are one: what the shortest context leaves out, they all may.
+CONTEXT_LENGTH = min(
+    (context_length(model, workflow.basedir) for model in MODELS.values()), default=None
+)
 DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items()}
 SEEDS = config.get("seeds", [])
 FIRST_SEED = next(iter(SEEDS), None)

@@ -19,6 +19,7 @@ rule find_neighbours:
     params:
         tfidf=get_sorted(config["misalignment"]["tfidf"]),
         n_neighbours=64,
+        context_length=CONTEXT_LENGTH,
         code=get_code_hash("find_neighbours.py"),
     message:
         "Find the TF-IDF neighbours of all captions"
