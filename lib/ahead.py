@@ -44,12 +44,15 @@ def transform_ahead(
 
 
 def run_ahead(items: Iterator[Item], ahead: int) -> Iterator[Item]:
-    """Yield all items, while a thread computes the next ones, at most `ahead` of them."""
+    """Yield all items, while a thread computes the next ones, at most `ahead` of them.
+
+    An item is its receiver's alone: none is kept here once it is handed out.
+    """
     with ThreadPoolExecutor(1) as pool:
         waiting = deque(pool.submit(next, items, _END) for _ in range(ahead))
-        while (item := waiting.popleft().result()) is not _END:
+        while (item := [waiting.popleft().result()])[0] is not _END:
             waiting.append(pool.submit(next, items, _END))
-            yield item
+            yield item.pop()
 
 
 class _Transformed(Dataset):

@@ -243,9 +243,9 @@ def _find_weights(content: Any, path: Path) -> dict[str, Any]:
     """The mapping of names to tensors in what a torch file holds."""
     import torch
 
-    candidates = [content]
+    candidates = [content]  # the last to be looked at: beside weights, it may hold other tensors
     if isinstance(content, dict):
-        candidates += [content[key] for key in _WRAPPERS if key in content]
+        candidates = [content[key] for key in _WRAPPERS if key in content] + candidates
     for candidate in candidates:
         if isinstance(candidate, dict):
             tensors = {

@@ -13,7 +13,8 @@ def select_device(name: str, index: int | None = None) -> torch.device:
 
     A GPU is this process's own until it ends (`lib.gpus`): the call waits while all are taken. On
     it, deterministic algorithms are asked for: the same seeds give the same weights there. And its
-    float32 is float32: convolutions would be computed in TF32, whose numbers have 11 bits, not 24.
+    float32 is float32, not TF32, whose numbers have 11 bits instead of 24: convolutions would be
+    computed in that by default, matrix products where an environment variable asks for it.
 
     Args:
         index: of a GPU that is held for this process already, among the visible ones.
@@ -24,7 +25,7 @@ def select_device(name: str, index: int | None = None) -> torch.device:
     if not _wants_gpu(name):
         return torch.device("cpu")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = torch.device("cuda", _hold(1)[0].index if index is None else index)
     torch.cuda.set_device(device)
     return device

@@ -92,7 +92,7 @@ def open_features(
 def gather_rows(chunks: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Rows (len(rows), width) float32 of an array that lies in consecutive chunks (each n, width).
 
-    Only what is asked for is read, chunk by chunk, and copied once.
+    Only what is asked for is read, chunk by chunk.
     """
     starts = np.cumsum([0, *map(len, chunks)])
     owners = np.searchsorted(starts, rows, side="right") - 1

@@ -93,14 +93,15 @@ def extract_texts(
 ) -> np.ndarray:
     """Text features (n, text width) float32; equal texts are encoded once, in order of length.
 
-    Texts of a length make a batch without padding, which `Towers` need not compute.
+    Texts of a length make a batch without padding, which `Towers` need not compute. A text ends at
+    its largest token id.
 
     Args:
         tokenize: texts to token ids (n, context length), padded with zeros.
     """
     distinct, inverse = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
     tokens = _tokenize_all(tokenize, distinct.tolist())
-    order = torch.argsort(tokens.count_nonzero(dim=1), stable=True)
+    order = torch.argsort(tokens.argmax(dim=1), stable=True)
     progress = Progress("text features", len(distinct), "texts")
     blocks = []
     encode = partial(_encode_texts, towers, device, tokens)

@@ -137,7 +137,7 @@ def pretrain(
     Raises:
         ValueError: fewer training pairs than a batch, or batch statistics that processes on the CPU
             cannot share.
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: the loss is not finite, or a weight after an epoch.
         SystemExit: training was told to stop; its state is saved.
     """
     if len(train) < settings.batch_size:
@@ -151,7 +151,9 @@ def pretrain(
     torch.manual_seed(settings.seed)
     training = _Training(model, build_optimizer(model, settings), device, group)
     state = StateFile(
-        states, "model", _get_fingerprint(architecture, [train, validation], settings, code)
+        states,
+        "model",
+        _get_fingerprint(architecture, [train, validation], settings, device, code),
     )
     state.load(training)
     steps = len(train) // settings.batch_size
@@ -162,6 +164,8 @@ def pretrain(
     for epoch in range(len(training.history), settings.epochs):
         with sdpa_kernel(_REPEATABLE):
             _train_epoch(training, train, settings, epoch, normalise, progress, state)
+        if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
+            raise FloatingPointError(f"weights are not finite after epoch {epoch + 1}")
         record = {"epoch": epoch + 1, "loss": sum(training.losses) / steps}
         if len(validation):
             record |= validate(model, validation, settings.batch_size, normalise)
@@ -314,8 +318,12 @@ def _get_normaliser(model: open_clip.CLIP, device: torch.device) -> Normaliser:
 
 
 def _get_fingerprint(
-    architecture: dict, splits: Sequence[Pairs], settings: Settings, code: str
+    architecture: dict,
+    splits: Sequence[Pairs],
+    settings: Settings,
+    device: torch.device,
+    code: str,
 ) -> str:
     """Hash of all that decides a state."""
     arrays = (part.numpy() for pairs in splits for part in (pairs.pixels, pairs.tokens))
-    return make_fingerprint([architecture, asdict(settings), code], arrays)
+    return make_fingerprint([architecture, asdict(settings), device.type, code], arrays)

@@ -160,11 +160,12 @@ def _count_hits(
         logits += np.matmul(columns[added].T, rows[added], out=others)
         previous = size
         if size in keep:
-            hits[0] += _count_right(logits, truth)
+            hits[0] += keep.count(size) * _count_right(logits, truth)
         if dim - size in keep:
-            hits[1] += _count_right(np.subtract(full, logits, out=others), truth)
+            right = _count_right(np.subtract(full, logits, out=others), truth)
+            hits[1] += keep.count(dim - size) * right
     if dim in keep:  # nothing has been passed then
-        hits[1] += _count_right(full, truth)
+        hits[1] += keep.count(dim) * _count_right(full, truth)
     return hits[0], hits[1]
 
 

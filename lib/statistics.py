@@ -102,7 +102,7 @@ def mean_effect(values: np.ndarray, strata: Sequence[np.ndarray] = ()) -> Effect
     Variances of the two sources add up, with Satterthwaite's degrees of freedom (Welch 1947).
 
     Args:
-        values: (seeds,) with one seed, bounds and p are not numbers.
+        values: (seeds,) with one seed, or equal values, bounds and p are not numbers.
         strata: for each dataset, (n,) the same quantity by image, averaged over seeds; the
             datasets' means are averaged. Images are the same for all seeds, which a spread over
             seeds does not show.
@@ -120,8 +120,8 @@ def mean_effect(values: np.ndarray, strata: Sequence[np.ndarray] = ()) -> Effect
         error = float(images.var(ddof=1)) / len(images) / len(strata) ** 2
         parts.append((error, len(images) - 1))
     variance = sum(part for part, _ in parts)
-    if variance == 0:
-        return Effect(estimate, estimate, estimate, 0.0 if estimate else 1.0)
+    if variance == 0:  # seeds that agree to the bit tell that nothing changes, or too little
+        return Effect(0.0, 0.0, 0.0, 1.0) if estimate == 0 else Effect(estimate, *[math.nan] * 3)
     degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
     error = math.sqrt(variance)
     half = _t_quantile(1 - LEVEL, degrees) * error

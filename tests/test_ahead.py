@@ -4,6 +4,7 @@ import itertools
 import os
 import threading
 import time
+import weakref
 
 import pytest
 import torch
@@ -79,6 +80,18 @@ def test_no_more_items_are_computed_ahead_than_asked_for():
     assert next(items) == 0
     items.close()
     assert next(taken) == 4
+
+
+def test_an_item_is_its_receivers_alone():
+    """A view of a corpus may take half of the memory."""
+
+    class Large:
+        pass
+
+    items = run_ahead((Large() for _ in range(3)), 1)
+    item = weakref.ref(next(items))
+    assert item() is None
+    items.close()
 
 
 def test_an_error_comes_after_the_items_before_it():

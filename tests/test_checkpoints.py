@@ -270,6 +270,12 @@ def test_broken_files_are_one_clear_line(tmp_path):
             assert "weights_only" not in message, "advice to switch the safety off"
 
 
+def test_tensors_beside_the_weights_do_not_hide_them(tmp_path, head):
+    content = laclip_checkpoint(head)
+    torch.save(content | {"epoch": torch.tensor(3)}, tmp_path / "checkpoint.pt")
+    check(read_projections(tmp_path / "checkpoint.pt"), head)
+
+
 def test_weights_that_are_no_projections_are_an_error(tmp_path):
     square = torch.ones(3, 3)
     states = {

@@ -114,7 +114,9 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "lock_folder", lambda: tmp_path)
     devices._hold.cache_clear()
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.backends.cuda.matmul.allow_tf32 = True
     yield chosen
+    torch.backends.cuda.matmul.allow_tf32 = False
     devices._hold.cache_clear()
     torch.use_deterministic_algorithms(False)
 
@@ -126,6 +128,7 @@ def test_a_process_keeps_the_gpu_that_it_was_given(machine, tmp_path, name):
     assert selected == machine == [torch.device("cuda", 1)] * 2
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
     other.lock.close()
     assert hold_gpus(["uuid-1", "uuid-0"], tmp_path)[0].index == 1
 

@@ -31,7 +31,7 @@ def sweep_both(images, labels, classes, order, keep):
     )
 
 
-@pytest.mark.parametrize("keep", [[4, 8, 12], [1], [5, 15, 2], [16, 3]])
+@pytest.mark.parametrize("keep", [[4, 8, 12], [1], [5, 15, 2], [16, 3, 3]])
 @pytest.mark.parametrize("n", [300, 2500])  # more than a block
 def test_one_pass_equals_a_sweep_of_the_order_and_of_its_reverse(n, keep):
     images, labels, classes = make_embedded(n)

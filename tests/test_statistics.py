@@ -185,9 +185,18 @@ def test_equal_values_are_no_trend():
 
 def test_few_seeds_that_agree_by_chance_are_no_trend():
     """Slopes of three seeds with hardly any spread, from values in no order."""
-    x, y = np.arange(5.0), np.tile([0.0, 9, -9, 9, 1], (3, 1)) + np.arange(3)[:, None]
+    x = np.arange(5.0)
+    y = np.array([[1.0], [1.0001], [0.9999]]) * [0.0, 9, -9, 9, 1]
     assert mean_effect(y @ (x - 2)).p < 1e-6
     assert trend_effect(x, y).p > 0.05
+
+
+def test_seeds_that_agree_to_the_bit_tell_too_little_or_that_nothing_changes():
+    found = mean_effect(np.full(3, 1e-9))
+    assert found.estimate == 1e-9
+    assert np.isnan(found[1:]).all()
+    assert np.isnan(trend_effect(np.arange(3.0), np.tile([1.0, 2, 4], (2, 1))).p)
+    assert mean_effect(np.zeros(3)) == (0, 0, 0, 1)
 
 
 def test_slope_needs_places_that_ascend_and_fit():

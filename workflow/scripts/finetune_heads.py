@@ -25,7 +25,7 @@ head = read_heads(source.head)["pretrained"]
 table = read_captions(source.captions)
 images, texts = open_features(source.images, source.texts, table.shards, params.shards_per_job)
 dataset = read_dataset_features(source.validation[0]) if source.validation else None
-digests = [params.code, *map(sha256, source)]
+digests = [params.code, device.type, *map(sha256, source)]
 tune = partial(finetune, head, device=device, group=group)
 select = partial(select_pairs, images, texts, table.captions)
 aligned = np.arange(len(table.keys))

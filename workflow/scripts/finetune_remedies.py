@@ -29,7 +29,7 @@ own = image_embeddings[train], embed(texts[train], head.text_projection)
 place = np.full(len(captions), DROPPED)
 place[train] = np.arange(len(train))  # among the training pairs, which are swapped among themselves
 
-digests = [params.code, params.settings, params.recipe, *map(sha256, source)]
+digests = [params.code, device.type, params.settings, params.recipe, *map(sha256, source)]
 heads, effects = {}, []
 for seed, path in zip(params.seeds, source.permutations, strict=True):
     permutation = np.load(path)
