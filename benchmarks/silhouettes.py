@@ -12,7 +12,7 @@ TARGETS = {10: 200, 100: 60}  # how many times faster, by the number of classes
 
 LIMIT = """\
 A process' first call pays for memory that is new to it: scikit-learn's 1 GB of distances costs it
-more than the arithmetic. Called again it has them at hand: that is what is held to the target.
+more than the arithmetic. The target is held against repeated calls, which have that memory already.
 
 Ours is exact in float64 (scikit-learn's is in float32 here). Of 7 ms with 10 classes (two cores of
 an AMD EPYC, 2026-11-27), 1.5 turn the rows into float64 (twice, in blocks that stay in the cache),

@@ -98,14 +98,15 @@ def write_page(folder: Path) -> str:
         about = f"{content['size']}, {content['date']}, {content['load']:.1f}"
         for row in (Row(**row) for row in content["rows"]):
             table.append([row.what, row.beside, row.target, row.measured, row.holds, about])
-            details += [f"## {row.what}", *row.notes]
+            details += [f"## {row.what}", *row.notes] if row.notes else []
     paragraphs = "\n\n".join(details)
     return f"""\
 # What it costs, beside peers
 
 Made by `benchmarks/suite.py`: {describe_machine()}; {THREADS} threads for every side. Each side
-runs in a process of its own, sides take turns, and medians are told. The load is the machine's
-before the row began: above 0.5 other work ran beside, and ratios are steadier than seconds.
+runs in a process of its own, sides take turns, and medians are told; a ratio is the median of the rounds'
+ratios, not the ratio of the medians in the tables. The load is the machine's before the row began: above
+0.5 other work ran beside, and ratios are steadier than seconds.
 
 {format_table(HEADINGS, table)}
 

@@ -1,6 +1,6 @@
 """Measures how often verdicts are wrong: studies without any effect, and studies with planted ones.
 
-    python benchmarks/verdicts.py   # about 15 minutes; writes the table of docs/statistics.md
+    python benchmarks/verdicts.py   # about 5 minutes; writes the table of docs/statistics.md
 
 Each simulated study has what a real one has: images that are the same for all heads, seeds that
 differ, noise with heavier tails than a normal distribution, and random neuron orders. It is judged

@@ -29,7 +29,7 @@ HEADER = """\
 Made from the schema by `docs/update.py`. Every key is required unless its meaning says
 *Optional*, and an unknown one is an error.
 `config.yaml` holds the embedded study's values, `config/` other studies. `a[].b` is key `b` of each
-entry of the list `a`.
+entry of the list `a`. A `name` is made of letters, digits, `_`, `.` and `-`; entries of a list differ.
 
 | key | allowed | meaning |
 |---|---|---|
@@ -98,9 +98,13 @@ def describe(node: dict, schema: dict) -> str:
         return f"list of {high if low == high else f'at least {low}'}, {inner}"
     words = {"object": "keys below", "string": "text"}
     parts = [words.get(node["type"], node["type"])]
+    ending = re.fullmatch(r"\\\.\(?([\w|]+)\)?\$", node.get("pattern", ""))
+    if ending:
+        parts.append("ending in " + " or ".join(f"`.{each}`" for each in ending[1].split("|")))
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
-    bounds |= {"exclusiveMaximum": "below"}
-    return " ".join(parts + [f"{word} {node[key]}" for key, word in bounds.items() if key in node])
+    bounds |= {"exclusiveMaximum": "below", "multipleOf": "multiple of"}
+    parts += [f"{word} {node[key]}" for key, word in bounds.items() if key in node]
+    return ", ".join(parts)
 
 
 def replace_between(name: str, content: str, text: str) -> str:

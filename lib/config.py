@@ -32,7 +32,9 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
     """
     schema = yaml.safe_load(Path(schema_path).read_text())
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: str(error.path))
-    problems = [_explain(error) for error in errors]
+    problems = list(
+        dict.fromkeys(map(_explain, errors))
+    )  # sections that lack one thing say it once
     if not problems:
         problems = _cross_check(config, Path(root))
     if problems:
@@ -95,15 +97,22 @@ def _explain(error: ValidationError) -> str:
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{key} lacks {', '.join(missing)}."
     if error.validator == "dependentRequired":
-        missing = [name for name in _list_needed(error) if name not in error.instance]
-        return f"{key} lacks {', '.join(missing)}, which other sections need."
+        needed = "; ".join(
+            f"{name}, which {' and '.join(sections)} need{'s' if len(sections) == 1 else ''}"
+            for name, sections in _find_needed(error).items()
+        )
+        return f"{key} lacks {needed}."
     return f"{key} is {error.instance!r}; allowed: {_allowed(error)}."
 
 
-def _list_needed(error: ValidationError) -> list[str]:
-    """Sections that are needed by those that are there."""
-    needed = [names for name, names in error.validator_value.items() if name in error.instance]
-    return list(dict.fromkeys(name for names in needed for name in names))
+def _find_needed(error: ValidationError) -> dict[str, list[str]]:
+    """Sections that are not there, each with those that are and need it."""
+    found: dict[str, list[str]] = {}
+    for section, names in error.validator_value.items():
+        for name in names:
+            if section in error.instance and name not in error.instance:
+                found.setdefault(name, []).append(section)
+    return found
 
 
 def _allowed(error: ValidationError) -> str:

@@ -30,6 +30,7 @@ from lib.captions import (
 )
 from lib.models import get_tokenizer
 from lib.token_words import token_words
+from tests.real_data import read_captions
 
 SYLLABLES = ("ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du")
 WORDS = ["the", "of", "x", *(first + second for first in SYLLABLES for second in SYLLABLES)]
@@ -496,12 +497,8 @@ def test_memory_does_not_grow_with_the_square_of_the_captions():
 
 
 @pytest.fixture(scope="module")
-def real_neighbours(root):
-    path = root.parent / "shared" / "data" / "cc3m_validation.tsv"
-    if not path.exists():
-        pytest.skip("the validation captions of CC3M are not here")
-    with open(path, encoding="utf-8", newline="\n") as lines:
-        return find_neighbours([line.split("\t")[0] for line in lines])
+def real_neighbours():
+    return find_neighbours(read_captions())
 
 
 @pytest.mark.parametrize("cs, mean", [(0.1, 0.418), (0.3, 0.405), (0.5, 0.390), (0.8, 0.355)])

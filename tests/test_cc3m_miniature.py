@@ -20,12 +20,12 @@ from lib.provenance import read_checkpoint_hash
 from lib.tables import read_table
 from tests import laclip
 from tests.hostile_server import encode, serve
-from tests.project import ROOT, copy_project, snakemake
+from tests.outputs import find_undescribed
+from tests.project import copy_project, snakemake
+from tests.real_data import CAPTIONS, IMAGES
 
 CONFIG = "config/miniature.yaml"
 RESULTS = "results/miniature"
-CAPTIONS = ROOT.parent / "shared/data/cc3m_validation.tsv"
-IMAGES = ROOT.parent / "shared/data/cifar10_test_2000.tar"
 ROWS, PAIRS, PER_CLASS = 240, 40, 2
 MODELS = ("clip", "laclip")
 
@@ -136,6 +136,10 @@ def test_links_that_are_gone_drop_out_and_the_first_pairs_are_taken(study):
     assert table.captions == [lines[int(key)] for key in taken]
     summary = read_table(study / RESULTS / "tables/corpus.csv")
     assert {row["error"]: int(row["rows"]) for row in summary} == {"": 216, "http_404": 24}
+
+
+def test_all_that_the_study_wrote_is_described(study):
+    assert find_undescribed(study / RESULTS, study / RESULTS / "data") == []
 
 
 def test_both_models_have_all_tables(study):

@@ -323,9 +323,9 @@ def test_experiments_can_be_left_out(config, root, experiments):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ("finetune", "the configuration lacks finetune, which other sections need"),
-        ("misalignment", "the configuration lacks misalignment, which other sections need"),
-        ("datasets", "the configuration lacks datasets, which other sections need"),
+        ("finetune", r"lacks finetune, which misalignment needs\.$"),
+        ("misalignment", r"lacks misalignment, which finetune and seeds and remedy need\.$"),
+        ("datasets", "lacks datasets, which pruning and page and misalignment and downstream need"),
     ],
 )
 def test_half_an_experiment_is_an_error(config, root, section, message):

@@ -23,8 +23,8 @@ from lib.datasets import iterate_rows, read_labels, read_prompts, write_prompts
 from lib.image_folder import fingerprint
 from lib.templates import TEMPLATES, choose_templates
 from tests.conftest import ROOT
+from tests.real_data import IMAGES, require
 
-CIFAR_TAR = ROOT.parent / "shared/data/cifar10_test_2000.tar"
 REGISTERED = read_registry(ROOT)
 
 
@@ -389,9 +389,8 @@ def test_a_folder_of_images_of_all_modes(tmp_path):
 
 
 def test_real_images_in_a_folder(tmp_path):
-    if not CIFAR_TAR.exists():
-        pytest.skip(f"{CIFAR_TAR.name} is not here")
-    with tarfile.open(CIFAR_TAR) as tar:
+    require(IMAGES)
+    with tarfile.open(IMAGES) as tar:
         tar.extractall(tmp_path / "cifar", filter="data")
     source = open_folder(tmp_path / "cifar")
     assert source.classes[:3] == ["airplane", "automobile", "bird"]

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from lib.frames import read_frame
+from tests.outputs import read_columns
 
 pytestmark = pytest.mark.embedded
 
@@ -16,6 +17,13 @@ def tables(root):
     if not (folder / "claims.csv").exists():
         pytest.skip("the embedded study has not been run: `make run`")
     return {path.stem: read_frame(path) for path in folder.glob("*.csv")}
+
+
+def test_tables_have_the_columns_that_are_described(tables):
+    described = read_columns()
+    assert {name: list(table.columns) for name, table in tables.items()} == {
+        name: described[name] for name in tables
+    }
 
 
 def test_laclip_is_at_least_three_times_as_good_as_chance_on_every_task(tables):

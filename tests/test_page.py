@@ -265,7 +265,7 @@ def get_words(tab, section):
 def test_a_script_in_a_class_name_or_caption_is_text(visit, text):
     tab = visit(text)
     assert tab.locator("#neurons .tile figcaption").first.inner_text() == EVIL_CLASS
-    tab.select_option("#source", label="held-out pairs, with captions")
+    tab.select_option("#source", label="validation pairs, with captions")
     shown = tab.locator("#neurons .tile figcaption").first.text_content()
     assert shown == EVIL_CAPTION
     tab.hover("#neurons .tile >> nth=0")

@@ -8,18 +8,15 @@ import pytest
 
 from lib.glyphs import CorpusSettings, Noise, draw_scene, write_captions_of
 from lib.rewrites import BLOCK, check_originals, read_rewrites
-from tests.project import ROOT
+from tests.real_data import read_captions
 
-REAL = ROOT.parent / "shared/data/cc3m_validation.tsv"
 N = 2500
 
 
 def read_real():
     """Real captions, and rewrites that keep about a third of their words among others."""
-    if not REAL.exists():
-        pytest.skip(f"needs {REAL.name}, the captions of CC3M's validation split")
     rng = random.Random(0)
-    captions = [line.split("\t")[0] for line in REAL.read_text("utf-8").split("\n")[:N]]
+    captions = read_captions()[:N]
     rewrites = []
     for caption in captions:
         words = caption.split()

@@ -22,6 +22,7 @@ import yaml
 
 from lib.frames import read_frame
 from tests.event_files import read_events
+from tests.outputs import find_undescribed, read_columns
 from tests.project import copy_project, find_network_cut, snakemake
 
 CORPUS_FEATURES = {"extract_corpus_images", "extract_corpus_texts"}
@@ -197,6 +198,14 @@ def test_the_originals_files_are_there(study):
         "purity.csv",
     ]
     assert len((folder / "log.txt").read_text().splitlines()) == 2
+
+
+def test_all_that_the_study_wrote_is_described(study):
+    results = study / "results/tiny"
+    assert find_undescribed(results, results / "data") == []
+    described = read_columns()
+    for path in (results / "tables").glob("*.csv"):
+        assert path.read_text().split("\n")[0].split(",") == described[path.stem], path.name
 
 
 def test_figures_and_report_are_whole(study):

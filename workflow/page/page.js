@@ -121,7 +121,7 @@ function showChoosers() {
   find("kept").value = values.indexOf(state.kept);
   find("kept").setAttribute("aria-valuetext", `${state.kept} neurons`);
   find("kept-shown").textContent = state.kept;
-  const sources = data.sources.map((source, i) => [String(i), source.name ?? "held-out pairs, with captions"]);
+  const sources = data.sources.map((source, i) => [String(i), source.name ?? "validation pairs, with captions"]);
   fill(find("source"), sources, String(findSource()));
 }
 

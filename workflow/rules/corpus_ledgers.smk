@@ -49,7 +49,7 @@ rule tabulate_corpus:
         "../../envs/download.yaml"
     threads: 1
     resources:
-        mem_mb=get_growing(6000),
+        mem_mb=get_growing(6000, 1000),
         runtime=get_growing(60),
     params:
         pairs=config["corpus"]["pairs"],

@@ -15,7 +15,7 @@ rule find_neighbours:
     threads: 2
     resources:
         mem_mb=get_growing(4000, 5000),
-        runtime=get_growing(60),
+        runtime=get_growing(60, 20),
     params:
         tfidf=get_sorted(config["misalignment"]["tfidf"]),
         n_neighbours=64,
