@@ -104,9 +104,9 @@ def write_page(folder: Path) -> str:
 # What it costs, beside peers
 
 Made by `benchmarks/suite.py`: {describe_machine()}; {THREADS} threads for every side. Each side
-runs in a process of its own, sides take turns, and medians are told; a ratio is the median of the rounds'
-ratios, not the ratio of the medians in the tables. The load is the machine's before the row began: above
-0.5 other work ran beside, and ratios are steadier than seconds.
+runs in a process of its own, sides take turns, and medians are told; a ratio is the median of the
+rounds' ratios, not the ratio of the medians in the tables. The load is the machine's before the
+row began: above 0.5 other work ran beside, and ratios are steadier than seconds.
 
 {format_table(HEADINGS, table)}
 

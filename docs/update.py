@@ -29,7 +29,8 @@ HEADER = """\
 Made from the schema by `docs/update.py`. Every key is required unless its meaning says
 *Optional*, and an unknown one is an error.
 `config.yaml` holds the embedded study's values, `config/` other studies. `a[].b` is key `b` of each
-entry of the list `a`. A `name` is made of letters, digits, `_`, `.` and `-`; entries of a list differ.
+entry of the list `a`. A `name` is made of letters, digits, `_`, `.` and `-`; the entries of a list
+differ.
 
 | key | allowed | meaning |
 |---|---|---|
