@@ -32,9 +32,7 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
     """
     schema = yaml.safe_load(Path(schema_path).read_text())
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: str(error.path))
-    problems = list(
-        dict.fromkeys(map(_explain, errors))
-    )  # sections that lack one thing say it once
+    problems = list(dict.fromkeys(map(_explain, errors)))  # what several sections lack is said once
     if not problems:
         problems = _cross_check(config, Path(root))
     if problems:
