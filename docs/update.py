@@ -1,7 +1,8 @@
 """Brings the documentation up to date: the config reference, and what the embedded study measured.
 
 python docs/update.py            # docs/config.md, from the schema
-python docs/update.py --results  # also the README's tables and pictures, from results/
+python docs/update.py --results  # also tables and pictures of the README and of docs/simulation.md,
+                                 # from results/ and, where it was run, results/simulation/
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,10 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lib.claims import read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
 from lib.files import atomic_path
+from lib.frames import read_frame
 from lib.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ("gallery", "purity", "pruning_glyphs", "claims", "remedies_laclip", "simulation")
+ENDS = ("", "_low", "_high")  # of the columns of an estimate and its interval
 HEADER = """\
 # Configuration
 
@@ -39,16 +43,40 @@ differ.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", action="store_true", help="update the README from results/")
+    parser.add_argument("--results", action="store_true", help="update what was measured, too")
     write_text(ROOT / "docs/config.md", format_reference(ROOT / "workflow/schemas"))
     if parser.parse_args().results:
-        for name in FIGURES:
-            target = ROOT / f"docs/images/{name}.png"
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(ROOT / f"results/figures/{name}.png", target)
-        readme, tables = ROOT / "README.md", ROOT / "results/tables"
-        text = replace_between("measured", format_measured(tables), readme.read_text())
-        write_text(readme, replace_between("verdicts", format_verdicts(tables), text))
+        update_readme(ROOT / "results")
+        update_simulation("grid", ROOT / "results", [0, 0.25, 0.5])
+        if (ROOT / "results/simulation/tables").exists():
+            whole = ROOT / "results/simulation"
+            update_simulation("whole grid", whole, [0, 0.1, 0.2, 0.3, 0.4, 0.5])
+            copy_figure(whole / "figures/simulation.png", "simulation_full")
+
+
+def update_readme(results: Path) -> None:
+    """The tables and pictures of the README."""
+    for name in FIGURES:
+        copy_figure(results / f"figures/{name}.png", name)
+    readme, tables = ROOT / "README.md", results / "tables"
+    text = replace_between("measured", format_measured(tables), readme.read_text())
+    write_text(readme, replace_between("verdicts", format_verdicts(tables), text))
+
+
+def update_simulation(name: str, results: Path, shares: list[float]) -> None:
+    """The two tables of a grid of experiment 0, at some values of p."""
+    page, tables = ROOT / "docs/simulation.md", results / "tables"
+    table, ranking = (read_frame(tables / f"{each}.csv") for each in ("simulation", "ranking"))
+    found = format_simulation(table[table["p"].isna() | table["p"].isin(shares)])
+    text = replace_between(name, found, page.read_text())
+    write_text(page, replace_between(f"ranking of {name}", format_ranking(ranking, shares), text))
+
+
+def copy_figure(path: Path, name: str) -> None:
+    """A picture of the documentation."""
+    target = ROOT / f"docs/images/{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(path, target)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -128,8 +156,46 @@ def format_verdicts(tables: Path) -> str:
     return "\n".join(lines)
 
 
+def format_simulation(table: pd.DataFrame) -> str:
+    """Means over seeds of each kind of data and p, as a table in Markdown."""
+    lines = [
+        "| captions, p | true purity | mean &#124;cos&#124; | magnitude | purified features "
+        "(at 0.8, at 0.95) | accuracy | silhouette | replaced, precision, recall |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    kinds = ["untrained", "raw", "filtered"]
+    means = table.drop(columns="seed").groupby(["data", "p"], dropna=False, sort=False).mean()
+    for (kind, share), row in sorted(means.iterrows(), key=lambda item: kinds.index(item[0][0])):
+        numbers = [row[name] for name in ("true_purity", "mean_abs_cos", "feature_magnitude")]
+        features = [row[f"purified_features{end}"] for end in ("", "_80", "_95")]
+        cells = [kind if kind == "untrained" else f"{kind}, {share:g}"]
+        cells += [f"{number:.3f}" for number in numbers]
+        cells += ["{:.1f} ({:.1f}, {:.1f})".format(*features)]
+        cells += [f"{row[name]:.3f}" for name in ("accuracy", "silhouette")]
+        replaced = [f"{row[name]:.3f}" for name in ("replaced_share", "precision", "recall")]
+        if kind != "filtered":
+            replaced = []
+        elif share == 0:
+            replaced = [replaced[0], "none is wrong"]
+        lines.append(f"| {' | '.join([*cells, ', '.join(replaced)])} |")
+    return "\n".join(lines)
+
+
+def format_ranking(ranking: pd.DataFrame, shares: list[float]) -> str:
+    """Rank correlations of |cos| and true purity, as a table in Markdown."""
+    lines = ["| runs | Spearman's correlation [95%] | p-value | runs |", "|---|---|---|---|"]
+    single = [f"raw, p = {share:g}" for share in shares]
+    for row in ranking.to_dict("records"):
+        if "p = " in row["scope"] and row["scope"] not in single:
+            continue
+        p = "" if pd.isna(row["p_value"]) else format_p(row["p_value"])
+        interval = f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        lines.append(f"| {row['scope']} | {interval} | {p} | {row['runs']} |")
+    return "\n".join(lines)
+
+
 def format_measured(tables: Path) -> str:
-    """Accuracy with its interval and silhouette of the models, as a table in Markdown."""
+    """Accuracy and silhouette of the models with their intervals, as a table in Markdown."""
     comparison = read_table(tables / "clip_vs_laclip.csv")
     models = list(dict.fromkeys(row["model"] for row in comparison))
     lines = ["| dataset (chance) |" + "".join(f" {model} |" for model in models)]
@@ -137,8 +203,10 @@ def format_measured(tables: Path) -> str:
     for dataset in dict.fromkeys(row["dataset"] for row in comparison):
         rows = [row for row in comparison if row["dataset"] == dataset]
         cells = [
-            f"{100 * float(row['accuracy']):.1f} [{100 * float(row['accuracy_low']):.1f}, "
-            f"{100 * float(row['accuracy_high']):.1f}], {float(row['silhouette']):+.3f}"
+            "{:.1f} [{:.1f}, {:.1f}]<br>{:+.3f} [{:+.3f}, {:+.3f}]".format(
+                *(100 * float(row[f"accuracy{end}"]) for end in ENDS),
+                *(float(row[f"silhouette{end}"]) for end in ENDS),
+            )
             for row in rows
         ]
         chance = 100 / int(rows[0]["n_classes"])

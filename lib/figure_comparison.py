@@ -23,7 +23,7 @@ from lib.figures import (
 
 @styled
 def draw_comparison(table: pd.DataFrame, control: pd.DataFrame | None = None) -> Figure:
-    """Accuracy with 95% Wilson intervals and chance (left), silhouette (right), a line a dataset.
+    """Accuracy with chance (left) and silhouette (right), a line a dataset, with 95% intervals.
 
     Args:
         table: clip_vs_laclip.csv. Chance is 1 / number of classes. Published values, where there
@@ -39,11 +39,12 @@ def draw_comparison(table: pd.DataFrame, control: pd.DataFrame | None = None) ->
         rows = table[table["model"] == model].set_index("dataset").reindex(datasets)
         step = min(0.22, 0.8 / len(styles))
         places = np.arange(len(datasets)) + step * (number - (len(styles) - 1) / 2)
-        shares = 100 * rows[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy()
-        bars = np.abs(shares[:, 1:] - shares[:, :1]).T
-        look = {"color": style.colour, "fmt": style.marker, "markersize": 3.4}
-        accuracy.errorbar(shares[:, 0], places, xerr=bars, elinewidth=0.9, **look)
-        silhouette.errorbar(rows["silhouette"], places, **look)
+        look = {"color": style.colour, "fmt": style.marker, "markersize": 3.4, "elinewidth": 0.9}
+        for axes, measure, scale in ((accuracy, "accuracy", 100), (silhouette, "silhouette", 1)):
+            names = [measure, f"{measure}_low", f"{measure}_high"]
+            values = scale * rows[names].to_numpy()
+            bars = np.abs(values[:, 1:] - values[:, :1]).T
+            axes.errorbar(values[:, 0], places, xerr=bars, **look)
         published = {"color": style.colour, "marker": style.marker, "markerfacecolor": "white"}
         published |= {"linestyle": "none", "markersize": 4.6, "zorder": 1.5}
         accuracy.plot(100 * rows["published_accuracy"].astype(float), places, **published)

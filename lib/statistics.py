@@ -90,8 +90,12 @@ def paired_effect(strata: Sequence[np.ndarray], seed: int, draws: int = 2000) ->
 
 
 def mean_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
-    """Mean over seeds with Student's interval; with one seed the bounds are not a number."""
-    values = _finite_vector(values, "values of seeds", 1)
+    """Mean with Student's interval; of a single value the bounds are not a number.
+
+    Args:
+        values: of seeds, or of images where they are independent (pseudo-values, not silhouettes).
+    """
+    values = _finite_vector(values, "values of a mean", 1)
     half = _t_half_width(values, confidence) / math.sqrt(len(values))
     return _around(float(values.mean()), half)
 

@@ -9,19 +9,14 @@ import yaml
 from docs.update import format_reference, walk
 from lib.config import check_config
 from lib.dataset_registry import REGISTRY, SCHEMA, read_registry
+from tests.conftest import ROOT
 
 PAGES = [
     "README.md",
     "CHANGELOG.md",
-    "docs/method.md",
-    "docs/statistics.md",
-    "docs/differences.md",
-    "docs/extending.md",
-    "docs/data.md",
-    "docs/models.md",
-    "docs/cluster.md",
-    "docs/scaling.md",
-    "docs/simulation.md",
+    "benchmarks/download.md",
+    "benchmarks/results.md",
+    *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))),
 ]
 
 EXAMPLES = {"config/mine.yaml", "lib/figure_NAME.py"}  # files that a reader makes
@@ -72,12 +67,21 @@ def test_the_examples_of_datasets_are_valid(root, tmp_path):
     check_config(config, root / "workflow/schemas/config.schema.yaml", root)
 
 
+def list_anchors(path):
+    """What the headings of a page can be linked by."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(root, page):
     path = root / page
-    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
-        if not target.startswith("http"):
-            assert (path.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", path.read_text()):
+        if target.startswith("http"):
+            continue
+        linked = path.parent / target if target else path
+        assert linked.exists(), target
+        assert not anchor or anchor in list_anchors(linked), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -61,6 +61,7 @@ class Study:
             share = self.random.uniform(0.1, 0.9)
             measures = {"accuracy": share, "accuracy_low": share - 0.02, "n_classes": 10}
             measures |= {"accuracy_high": share + 0.02, "silhouette": share / 4 - 0.05}
+            measures |= {"silhouette_low": share / 4 - 0.06, "silhouette_high": share / 4 - 0.04}
             is_published = model == "rewritten"
             measures |= {"published_accuracy": share + 0.05 if is_published else None}
             measures |= {"published_silhouette": share / 4 if is_published else None}

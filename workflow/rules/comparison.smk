@@ -33,6 +33,11 @@ rule tabulate_comparison:
             model=MODELS,
             dataset=TESTED,
         ),
+        per_image=expand(
+            RESULTS / "evaluations/{model}/pretrained/{dataset}.npz",
+            model=MODELS,
+            dataset=TESTED,
+        ),
     output:
         table=report(
             RESULTS / "tables/clip_vs_laclip.csv",

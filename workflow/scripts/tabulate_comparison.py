@@ -1,18 +1,23 @@
-"""Makes clip_vs_laclip.csv: zero-shot accuracy with its interval, and silhouette, by model."""
+"""Makes clip_vs_laclip.csv: zero-shot accuracy and silhouette with their intervals, by model."""
 
 import itertools
 import json
 from pathlib import Path
 
+import numpy as np
+
 from lib.progress import start_log
-from lib.statistics import wilson_interval
+from lib.statistics import mean_interval, wilson_interval
 from lib.tables import write_table
 
 start_log(snakemake.log[0])
 pairs = itertools.product(snakemake.params.models, snakemake.params.datasets)
+files = zip(snakemake.input.metrics, snakemake.input.per_image, strict=True)
 rows = []
-for (model, dataset), path in zip(pairs, snakemake.input.metrics, strict=True):
-    metrics = json.loads(Path(path).read_text())["pretrained"]
+for (model, dataset), (metrics_file, per_image) in zip(pairs, files, strict=True):
+    metrics = json.loads(Path(metrics_file).read_text())["pretrained"]
+    with np.load(per_image) as outcomes:
+        silhouette = mean_interval(outcomes["silhouette_pseudo_values"][0])
     count = metrics["n_images"]
     published = snakemake.params.published[model].get(dataset, [None, None])
     interval = wilson_interval(round(metrics["accuracy"] * count), count)
@@ -28,6 +33,8 @@ for (model, dataset), path in zip(pairs, snakemake.input.metrics, strict=True):
             "n_classes": metrics["n_classes"],
             "acc5": metrics["acc5"],
             "mean_per_class_recall": metrics["mean_per_class_recall"],
+            "silhouette_low": silhouette.low,
+            "silhouette_high": silhouette.high,
             "published_accuracy": None if published[0] is None else published[0] / 100,
             "published_silhouette": published[1],
         }
