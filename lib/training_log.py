@@ -1,10 +1,24 @@
-"""The log.txt of a fine-tune: a JSON line an epoch, which counts from 0."""
+"""What was recorded of each epoch of fine-tunes: of all seeds in one file, and as log.txt of each.
+
+An epoch counts from 0, as in the original's log.txt (a JSON line an epoch).
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.files import atomic_path
+
+
+def write_histories(path: str | Path, histories: Mapping[int, Sequence[dict]]) -> None:
+    """Write the records of all epochs of several fine-tunes, by seed, as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(histories, indent=1))
+
+
+def read_histories(path: str | Path) -> dict[int, list[dict]]:
+    """Read what `write_histories` wrote."""
+    return {int(seed): history for seed, history in json.loads(Path(path).read_text()).items()}
 
 
 def write_log(path: str | Path, history: Sequence[dict]) -> None:
@@ -22,7 +36,7 @@ def find_best_epoch(history: Sequence[dict]) -> int:
     """The epoch, counted from 0, of the highest validation accuracy; of equal ones, the first.
 
     Args:
-        history: from `read_log`.
+        history: of one fine-tune, from `read_histories` or `read_log`.
     """
     accuracies = [record["validation_accuracy"] for record in history]
     return accuracies.index(max(accuracies))

@@ -429,6 +429,15 @@ def test_one_more_seed_reruns_no_features_and_no_pretraining(study, change):
     }
 
 
+@pytest.mark.parametrize("seeds", ["[0, 1, 2]", "[7, 8]", "[0]"])
+def test_other_seeds_rerun_what_a_part_of_the_study_is_made_of(study, change, seeds):
+    """Also where nothing is asked for that has a seed in its name."""
+    change("config/tiny.yaml", "seeds: [0, 1]", f"seeds: {seeds}")
+    planned = plan(study, "results/tiny/tables/misalignment_accuracy.csv")
+    assert planned["finetune_heads"] == 2 * 5
+    assert planned["evaluate_heads"] >= 2 * 5
+
+
 def test_one_more_dataset_reruns_its_features_and_evaluations(study, change):
     entry = "  - {name: digits, kind: glyphs, task: digits, images: 80, seed: 1}\n\nmisalignment:"
     change("config/tiny.yaml", "\nmisalignment:", entry)

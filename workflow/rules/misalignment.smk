@@ -140,7 +140,9 @@ rule finetune_heads:
         heads=RESULTS / "heads/{model}/{condition}.safetensors",
         sensitivity=RESULTS / "heads/{model}/sensitivity/{condition}.safetensors",
         epochs=DATA / "heads/{model}/epochs/{condition}.safetensors",
-        logs=[RESULTS / f"finetune/{{model}}/{{condition}}/seed{seed}/log.txt" for seed in SEEDS],
+        # Of all seeds: a file that only some settings have would hide from Snakemake that the others
+        # changed, wherever it was not asked for.
+        histories=RESULTS / "finetune/{model}/{condition}/histories.json",
     log:
         LOGS / "finetune_heads/{model}/{condition}.log",
     benchmark:

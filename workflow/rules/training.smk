@@ -78,11 +78,43 @@ rule plot_training:
         "../scripts/plot_training.py"
 
 
+rule export_logs:
+    input:
+        histories=expand(
+            RESULTS / "finetune/{model}/{condition}/histories.json",
+            model=MODELS,
+            condition=CONDITIONS,
+        ),
+    output:
+        logs=expand(
+            RESULTS / "finetune/{model}/{condition}/seed{seed}/log.txt",
+            model=MODELS,
+            condition=CONDITIONS,
+            seed=SEEDS,
+        ),
+    log:
+        LOGS / "export_logs.log",
+    localrule: True
+    conda:
+        "../../envs/arrays.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        seeds=SEEDS,
+        code=get_code_hash("export_logs.py"),
+    message:
+        "Write the log of every fine-tune as the original names it"
+    script:
+        "../scripts/export_logs.py"
+
+
 rule export_checkpoints:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
         epochs=DATA / "heads/{model}/epochs/{condition}.safetensors",
-        logs=get_exports("log.txt"),
+        histories=RESULTS / "finetune/{model}/{condition}/histories.json",
     output:
         last=get_exports("checkpoint.pt"),
         best=get_exports("checkpoint_best.pt"),

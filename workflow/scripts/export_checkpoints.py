@@ -6,7 +6,7 @@ Of each seed those of the last epoch and of the best, under the names of where t
 from lib.exports import write_checkpoint
 from lib.heads import read_heads
 from lib.progress import Progress, start_log
-from lib.training_log import find_best_epoch, read_log
+from lib.training_log import find_best_epoch, read_histories
 from lib.weights import read_weights
 
 start_log(snakemake.log[0])
@@ -14,8 +14,9 @@ source, output, params = snakemake.input, snakemake.output, snakemake.params
 weights = read_weights(source.weights)
 heads = read_heads(source.epochs)
 progress = Progress("checkpoints", 2 * len(params.seeds), "files")
-for seed, log, *paths in zip(params.seeds, source.logs, output.last, output.best, strict=True):
-    history = read_log(log)
+histories = read_histories(source.histories)
+for seed, *paths in zip(params.seeds, output.last, output.best, strict=True):
+    history = histories[seed]
     for epoch, path in zip((-1, find_best_epoch(history)), paths, strict=True):
         record = history[epoch]
         head = heads[f"{seed}/{record['epoch'] + 1}"]

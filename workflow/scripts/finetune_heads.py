@@ -14,7 +14,7 @@ from lib.heads import read_heads, write_heads
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.resume import StateFile, hold_states, make_fingerprint
-from lib.training_log import write_log
+from lib.training_log import write_histories
 from lib.validation import choose_score
 
 start_log(snakemake.log[0])
@@ -45,6 +45,5 @@ origin = describe_origin(params.code, recipes=params.recipes, checkpoint=digest)
 write_heads(output.heads, {str(seed): result.head for seed, result in main.items()}, origin)
 write_heads(output.sensitivity, variations, origin)
 write_heads(output.epochs, label_epochs(main), origin)
-for path, result in zip(output.logs, main.values(), strict=True):
-    write_log(path, result.history)
+write_histories(output.histories, {seed: result.history for seed, result in main.items()})
 states.clear()  # only now are they no longer needed
