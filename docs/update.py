@@ -18,7 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import read_claims, select_headlines
+from lib.claims import describe_verdict, read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
 from lib.files import atomic_path
 from lib.frames import read_frame
@@ -144,13 +144,14 @@ def replace_between(name: str, content: str, text: str) -> str:
 
 def format_verdicts(tables: Path) -> str:
     """The headline verdicts as a table in Markdown."""
-    headlines = select_headlines(read_claims(tables / "claims.csv"))
+    claims = read_claims(tables / "claims.csv")
     lines = ["| claim | verdict | effect [95% interval] | corrected p | varies over |"]
     lines += ["|---|---|---|---|---|"]
-    for row in headlines.to_dict("records"):
+    for row in select_headlines(claims).to_dict("records"):
         claim = f"{row['claim']} ({row['scope']})"
         effect = f"{format_effect(row)} {row['unit']}"
-        told = [f"**{row['verdict']}**", effect, format_p(row["p_holm"]), row["variation"]]
+        verdict = describe_verdict(claims, row).replace(row["verdict"], f"**{row['verdict']}**")
+        told = [verdict, effect, format_p(row["p_holm"]), row["variation"]]
         cells = [claim, *told]
         lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
     return "\n".join(lines)

@@ -304,6 +304,21 @@ def count_cases(claims: pd.DataFrame, headline: Mapping[str, Any]) -> dict[str, 
     return {name: int(found.get(name, 0)) for name in VERDICTS}
 
 
+def count_recipes(claims: pd.DataFrame, row: Mapping[str, Any]) -> tuple[int, int]:
+    """In how many recipes a claim has the verdict of a row, and in how many it is asked."""
+    same = claims["claim"] == row["claim"]
+    for name in PLACES[:-1]:
+        same &= claims[name] == row[name]
+    verdicts = claims.loc[same, "verdict"]
+    return int((verdicts == row["verdict"]).sum()), len(verdicts)
+
+
+def describe_verdict(claims: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """A verdict, and how many of several recipes of fine-tuning come to it."""
+    agreeing, asked = count_recipes(claims, row)
+    return f"{row['verdict']} ({agreeing} of {asked} recipes)" if asked > 1 else row["verdict"]
+
+
 def _pretraining_differences(
     first: Mapping[tuple, PerImage], second: Mapping[tuple, PerImage], measure: str
 ) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.claims import count_cases, select_headlines
+from lib.claims import count_cases, count_recipes, select_headlines
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
 INTRODUCTION = f"""\
@@ -135,7 +135,10 @@ def _format_headlines(claims: pd.DataFrame, headlines: pd.DataFrame) -> str:
         lines = []
         for row in rows.to_dict("records"):
             claim = _line_block([escape(row["claim"]), f"*{escape(row['scope'])}*"])
-            lines.append([claim, f"**{row['verdict']}**", _format_evidence(claims, row)])
+            agreeing, asked = count_recipes(claims, row)
+            verdict = [f"**{row['verdict']}**"]
+            verdict += [f"in {agreeing} of {asked} recipes"] if asked > 1 else []
+            lines.append([claim, _line_block(verdict), _format_evidence(claims, row)])
         header = [EXPERIMENTS[experiment], "Verdict", "Effect [95% interval]"]
         parts.append(_list_table(header, lines, (46, 16, 38)))
     return "\n\n".join(parts)

@@ -19,6 +19,21 @@ from lib.downstream_checks import check_downstream, list_pair_files
 from lib.model_checks import check_models, list_model_files
 from lib.simulation_checks import check_simulation
 
+# Words for what the schema says in its own.
+KINDS = {
+    "array": "a list",
+    "object": "keys with values of their own",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+PATTERNS = {
+    "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$": "letters and digits, with '_', '.' or '-' within",
+    "^[0-9a-fA-F]{64}$": "64 hexadecimal digits",
+    "^https?://": "an address that begins with http:// or https://",
+}
+
 
 def check_config(config: dict, schema_path: str | Path, root: str | Path) -> None:
     """Check a configuration against the schema and across its keys.
@@ -37,6 +52,30 @@ def check_config(config: dict, schema_path: str | Path, root: str | Path) -> Non
         problems = _cross_check(config, Path(root))
     if problems:
         raise ValueError("The configuration is not valid. " + " ".join(problems))
+
+
+def check_keys(path: str | Path) -> None:
+    """Refuse a configuration file that gives a key twice: YAML would let the last one win.
+
+    Raises:
+        ValueError: names the first such key, and its lines.
+    """
+    nodes = [yaml.compose(Path(path).read_text(), Loader=yaml.SafeLoader)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    raise ValueError(
+                        f"{path} has the key {key.value!r} twice, in lines {lines[key.value]} and "
+                        f"{line}; allowed: once."
+                    )
+                lines[key.value] = line
+                nodes.append(value)
 
 
 def list_brought_files(config: dict, root: str | Path) -> dict[str, str]:
@@ -115,8 +154,10 @@ def _find_needed(error: ValidationError) -> dict[str, list[str]]:
 
 def _allowed(error: ValidationError) -> str:
     value = error.validator_value
+    if value == "number" and _is_numeral(error.instance):
+        return "a number; YAML takes 1e-3 for a text, and 0.001 or 1.0e-3 for a number"
     words = {
-        "type": f"{value}",
+        "type": KINDS.get(str(value), value),
         "enum": f"one of {', '.join(map(repr, value)) if isinstance(value, list) else value}",
         "const": f"{value!r}",
         "minimum": f"a number of at least {value}",
@@ -124,11 +165,21 @@ def _allowed(error: ValidationError) -> str:
         "exclusiveMinimum": f"a number above {value}",
         "exclusiveMaximum": f"a number below {value}",
         "multipleOf": f"a multiple of {value}",
+        "minLength": "a text that is not empty",
         "minItems": f"a list of at least {value} entries",
+        "maxItems": f"a list of at most {value} entries",
         "uniqueItems": "a list without repetitions",
-        "pattern": f"text that matches {value}",
+        "pattern": PATTERNS.get(str(value), f"text that matches {value}"),
     }
     return words.get(str(error.validator), error.message)
+
+
+def _is_numeral(value: object) -> bool:
+    """Whether a value is a text that reads as a number."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _key_path(path) -> str:

@@ -14,22 +14,31 @@ logger = logging.getLogger(__name__)
 def start_log(path: str | Path) -> None:
     """Send log records, and the traceback of whatever ends the process, to `path` and to stderr.
 
+    On stderr, where jobs mix, each line names its job, as the path does: "pretrain_model/clip".
+
     Of several processes of one job (torchrun numbers them), the first reports; the others add what
     goes wrong in them. Without an error, the last line tells the CPU time of the process, and what
     of it had gone when this was called: to the start of Python and to imports
     (`benchmarks/overhead.py` reads it).
     """
     rank = os.environ.get("RANK")
-    handlers = [logging.FileHandler(path, mode="a" if rank else "w"), logging.StreamHandler()]
+    file, stream = logging.FileHandler(path, mode="a" if rank else "w"), logging.StreamHandler()
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    job = name_job(path).replace("%", "%%")
+    stream.setFormatter(logging.Formatter(f"%(asctime)s {job}: %(message)s", datefmt="%H:%M:%S"))
     level = logging.INFO if rank in (None, "0") else logging.ERROR
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(message)s", handlers=handlers, force=True
-    )
+    logging.basicConfig(level=level, handlers=[file, stream], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _log_error
     # What is left dies with the process: collecting it takes a third as long as PyTorch's import.
     atexit.register(gc.freeze)
     atexit.register(_log_cpu_time, to_start=time.process_time())
+
+
+def name_job(path: str | Path) -> str:
+    """What is behind the folder `logs` in the path of a log, without its suffix."""
+    parts = Path(path).with_suffix("").parts
+    return "/".join(parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:])
 
 
 class Progress:

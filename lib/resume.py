@@ -162,7 +162,7 @@ class StateFile:
             self._write(training)
         if shall_stop:
             place = _describe_place(training)
-            logger.warning("told to stop: ends after %s, to go on from there", place)
+            logger.warning("told to stop: ends after %s; the next run goes on from there", place)
             raise SystemExit(TERMINATED)
 
     def _write(self, training: Training) -> None:
@@ -178,9 +178,13 @@ class StateFile:
 
 
 def hold_states(folder: str | Path, group: Group = ALONE) -> StateFolder:
-    """The folder of this process's states: locked until it ends, and told to stop by SIGTERM."""
+    """The folder of this process's states: locked until it ends, and told to stop by a signal.
+
+    By SIGTERM, which a cluster sends, and by SIGINT, which Ctrl-C sends to all jobs of a terminal.
+    """
     states = StateFolder(folder, group=group)
-    signal.signal(signal.SIGTERM, states.stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, states.stop)
     logger.info("states are kept in %s; SIGTERM ends training after its step", states.path)
     return states
 

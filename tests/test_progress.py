@@ -64,6 +64,27 @@ def test_an_error_leaves_its_traceback_in_the_log_and_on_stderr(tmp_path, root):
         assert text.strip().endswith("ZeroDivisionError: division by zero")
 
 
+@pytest.mark.parametrize(
+    ("path", "job"),
+    [
+        ("results/logs/pretrain_model/clip.log", "pretrain_model/clip"),
+        ("/data/logs/finetune_heads/a.b/random_Cs80.log", "finetune_heads/a.b/random_Cs80"),
+        ("rule.log", "rule"),
+        ("logs/100%.log", "100%"),
+    ],
+)
+def test_a_line_on_stderr_names_its_job(tmp_path, root, path, job):
+    log = tmp_path / path.removeprefix("/")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    code = (
+        "import logging; from lib.progress import start_log; "
+        f"start_log({str(log)!r}); logging.getLogger().info('at work')"
+    )
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert re.match(rf"\d\d:\d\d:\d\d {re.escape(job)}: at work\n", process.stderr)
+    assert re.match(r"\S+ \S+ at work\n", log.read_text())
+
+
 def test_the_log_ends_with_the_cpu_time_of_start_and_whole(tmp_path, root):
     log = tmp_path / "rule.log"
     burn = "t = time.process_time()\nwhile time.process_time() < t + 0.2: pass\n"

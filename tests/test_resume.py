@@ -78,7 +78,7 @@ def start_training(kind, folder, count=1):
 # --- Stopped and gone on --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_process_is_followed_by_one_that_ends_the_same(
     tmp_path, whole, caplog, kind, number
@@ -90,7 +90,7 @@ def test_a_stopped_process_is_followed_by_one_that_ends_the_same(
     process.send_signal(number)
     states = StateFolder(tmp_path)  # waits until the process has ended
     rest = process.stdout.read().splitlines()
-    assert process.wait(60) == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert process.wait(60) == (-9 if number == signal.SIGKILL else 143)
     assert len(rest) < STEPS - 5
     assert_same(KINDS[kind](states), whole[kind])
     assert "going on after epoch " in caplog.text

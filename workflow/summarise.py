@@ -10,7 +10,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import read_claims, select_headlines
+from lib.claims import describe_verdict, read_claims, select_headlines
 from lib.claims_page import format_effect
 from lib.frames import read_frame
 from lib.tables import align_columns, read_table
@@ -53,7 +53,7 @@ def format_claims(claims: pd.DataFrame) -> str:
     """A line a claim, each a mean over all cases that it was asked of."""
     lines = [
         [
-            row["verdict"],
+            describe_verdict(claims, row),
             f"{format_effect(row)} {row['unit']}",
             row["variation"],
             f"{row['claim']} ({row['scope']})",

@@ -7,6 +7,7 @@ import re
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
@@ -15,6 +16,7 @@ os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":40
 from lib.architectures import context_length, embed_dim, find_architecture
 from lib.config import (
     check_config,
+    check_keys,
     describe_files,
     explain_missing,
     list_brought_files,
@@ -24,14 +26,20 @@ from lib.dataset_checks import list_dataset_files
 from lib.dataset_registry import choose_split, read_registry
 from lib.image_folder import fingerprint
 from lib.model_checks import list_fetched_checkpoints, list_replicates, locate_checkpoint
+from lib.power import list_untellable
 from lib.provenance import code_hash
 
 try:
+    for path in workflow.configfiles:
+        check_keys(path)
     check_config(
         config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), workflow.basedir
     )
 except ValueError as error:
     raise WorkflowError(str(error))
+if workflow.is_main_process:
+    for warning in list_untellable(config):
+        logger.warning(warning)
 
 RESULTS = Path(config["results"])
 DATA = Path(config["data"])

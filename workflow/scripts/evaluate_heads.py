@@ -25,8 +25,10 @@ for features, metrics, per_image in zip(*files, strict=True):
         name: np.stack([result.pop(name) for result in results.values()])
         for name in ("correct", "silhouette_pseudo_values")
     }
-    for result in results.values():
-        result["acc5"] = None if math.isnan(result["acc5"]) else result["acc5"]  # JSON has no NaN
+    results = {  # JSON has no NaN
+        label: {name: None if math.isnan(value) else value for name, value in result.items()}
+        for label, result in results.items()
+    }
     with atomic_path(metrics) as temporary:
         temporary.write_text(json.dumps(results, indent=1))
     with atomic_path(per_image) as temporary:
