@@ -53,14 +53,14 @@ def draw_detection(scores: Mapping[str, Sequence[Mapping]]) -> Figure:
         if row == 0:
             grid[row, column].set_title(f"{name_strategy(strategy)}, Cs {cs:g}")
         if column == 0:
-            grid[row, column].set_ylabel(f"{model}\nshare of pairs (%)")
+            grid[row, column].set_ylabel(f"{model}\nshare of each kind (%)")
     for axes in grid[-1]:
         axes.set_xlabel("cosine of image and caption")
         axes.set_xlim(*_find_limits(shown))
     kinds = {"aligned pairs": ALIGNED, "swapped pairs": SWAPPED}
     handles = [Patch(color=colour, alpha=0.6, label=name) for name, colour in kinds.items()]
     upper.legend(handles=handles, loc="outside upper center", ncols=2)
-    _draw_scores(lower, table, shown)
+    _draw_scores(lower, table, shown, cs)
     return figure
 
 
@@ -81,7 +81,7 @@ def _draw_histogram(axes: Axes, score: Mapping) -> None:
     axes.text(0.02, 0.94, f"AUC {score['roc_auc']:.2f}", transform=axes.transAxes, va="top")
 
 
-def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
+def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame, cs: float) -> None:
     styles = model_styles(table["model"])
     lines = strategy_lines(table["strategy"])
     left, right = figure.subplots(1, 2)
@@ -101,6 +101,6 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame) -> None:
             markerfacecolor=style.colour if is_filled else "white",
         )
     right.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, zorder=1)
-    right.set_xlabel("predicted share swapped (%)")
+    right.set_xlabel(f"predicted share swapped (%), Cs {cs:g}")
     right.set_ylabel("observed share (%)")
     place_legend(figure, [*crossed_handles(styles, lines), chance_handle()], "bottom")

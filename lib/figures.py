@@ -29,7 +29,8 @@ GREY = "#BDBDBD"  # areas of what chance yields
 # Okabe and Ito's colours: told apart by colour-blind readers. Markers and lines tell them in grey.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
-MODEL_COLOURS = (BLUE, VERMILLION, PURPLE, SKY, BLACK)  # green and orange: pruning orders
+# Green and orange, last, are those of pruning orders where models have panels of their own.
+MODEL_COLOURS = (BLUE, VERMILLION, PURPLE, SKY, BLACK, GREEN, ORANGE)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 

@@ -12,6 +12,9 @@ from snakemake.logging import logger
 sys.path.insert(0, workflow.basedir)
 # Scripts run in processes of their own: they find `lib` here, and the same bytes on any GPU.
 os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":4096:8")
+# PyTorch's threads wait for each other by spinning, for so long that one more busy process on the
+# machine makes a job of two threads four times as long. A tenth of the patience: twice as long.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from lib.architectures import context_length, embed_dim, find_architecture
 from lib.config import (
