@@ -14,7 +14,7 @@ PEER_REQUIREMENTS := benchmarks/peers/clip.txt
 
 run: setup
 	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	@$(BIN)/snakemake --quiet reason --cores $(CORES) --configfile $(CONFIG)
 	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
 
 test: setup-dev lint
