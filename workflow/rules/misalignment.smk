@@ -152,7 +152,7 @@ rule finetune_heads:
         "../../envs/towers.yaml"
     threads: get_processes("finetune")
     resources:
-        mem_mb=get_growing(4000, 12000, stage="finetune"),
+        mem_mb=get_growing(4000, 14000, stage="finetune"),
         runtime=get_growing(120),
         gpu=get_gpus_of("finetune"),
         processes=get_processes("finetune"),

@@ -20,7 +20,7 @@ rule detect_swaps:
         "../../envs/arrays.yaml"
     threads: 1
     resources:
-        mem_mb=get_growing(2000, 12000),
+        mem_mb=get_growing(2000, 14000),
         runtime=get_growing(60),
     params:
         swaps=[swap | {"seed": seed} for swap in SWAPS.values() for seed in SEEDS],
@@ -106,7 +106,7 @@ rule finetune_remedies:
         "../../envs/towers.yaml"
     threads: get_processes("finetune")
     resources:
-        mem_mb=get_growing(4000, 24000, stage="finetune"),
+        mem_mb=get_growing(4000, 28000, stage="finetune"),
         runtime=get_growing(120),
         gpu=get_gpus_of("finetune"),
         processes=get_processes("finetune"),
