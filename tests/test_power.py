@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+import lib.statistics
 from lib.power import LEVEL, list_untellable
 from lib.statistics import contrast_effect, holm, order_effect, trend_effect, trend_p
 
@@ -17,6 +18,7 @@ def config(root):
 
 def test_the_embedded_study_can_settle_its_claims(config):
     assert list_untellable(config) == []
+    assert LEVEL == lib.statistics.LEVEL
 
 
 @pytest.mark.parametrize("orders", [18, 19, 79, 80])
