@@ -75,7 +75,7 @@ def test_jobs_that_are_told_to_end_go_on_in_the_next_run(project):
     first, second = project / whole, project / RESULTS
     names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
     names = [name for name in names if name.parts[0] not in ("logs", "benchmarks")]
-    assert {".safetensors", ".json", ".pt", ".txt", ".npy", ""} <= {name.suffix for name in names}
+    assert {".safetensors", ".json", ".pt", ".npy", ""} <= {name.suffix for name in names}
     assert not list(second.glob("data/states/**/*.pt"))
     different = [n for n in names if (first / n).read_bytes() != (second / n).read_bytes()]
     assert different == []
