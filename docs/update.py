@@ -18,7 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import describe_verdict, read_claims, select_headlines
+from lib.claims import describe_recipes, read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
 from lib.files import atomic_path
 from lib.frames import read_frame
@@ -150,7 +150,8 @@ def format_verdicts(tables: Path) -> str:
     for row in select_headlines(claims).to_dict("records"):
         claim = f"{row['claim']} ({row['scope']})"
         effect = f"{format_effect(row)} {row['unit']}"
-        verdict = describe_verdict(claims, row).replace(row["verdict"], f"**{row['verdict']}**")
+        recipes = describe_recipes(claims, row)
+        verdict = f"**{row['verdict']}**" + (f" ({recipes})" if recipes else "")
         told = [verdict, effect, format_p(row["p_holm"]), row["variation"]]
         cells = [claim, *told]
         lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")

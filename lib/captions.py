@@ -140,6 +140,7 @@ def find_neighbours(
     tfidf: dict[str, Any] | None = None,
     identity: Sequence | np.ndarray | None = None,
     n_threads: int = 1,
+    context_length: int | None = None,
 ) -> Neighbours:
     """Find, exactly, the `n_neighbours` most similar other texts of each distinct text.
 
@@ -150,6 +151,7 @@ def find_neighbours(
         identity: n values; captions of the same value are the same to the text tower (ids of equal
             token rows, say). By default `token_words`, which holds for open_clip's own tokeniser.
         n_threads: of the sparse product; the result does not depend on it.
+        context_length: of the text tower, for the default identity: what is behind does not count.
 
     Raises:
         ValueError: no captions, a caption that is no string, n_neighbours < 1, `identity` of
@@ -159,7 +161,8 @@ def find_neighbours(
     if n_neighbours < 1:
         raise ValueError(f"n_neighbours is {n_neighbours}; at least 1 is expected")
     if identity is None:
-        identity = _map_distinct(token_words, captions)
+        see = partial(token_words, context_length=context_length)
+        identity = _map_distinct(see, captions)
     elif len(identity) != len(captions):
         raise ValueError(f"identity has {len(identity)} values; {len(captions)} captions are given")
     normalised = _map_distinct(normalise, captions)

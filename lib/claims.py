@@ -304,19 +304,14 @@ def count_cases(claims: pd.DataFrame, headline: Mapping[str, Any]) -> dict[str, 
     return {name: int(found.get(name, 0)) for name in VERDICTS}
 
 
-def count_recipes(claims: pd.DataFrame, row: Mapping[str, Any]) -> tuple[int, int]:
-    """In how many recipes a claim has the verdict of a row, and in how many it is asked."""
+def describe_recipes(claims: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """How many recipes come to a row's verdict, as "2 of 4 recipes"; nothing where one is asked."""
     same = claims["claim"] == row["claim"]
     for name in PLACES[:-1]:
         same &= claims[name] == row[name]
     verdicts = claims.loc[same, "verdict"]
-    return int((verdicts == row["verdict"]).sum()), len(verdicts)
-
-
-def describe_verdict(claims: pd.DataFrame, row: Mapping[str, Any]) -> str:
-    """A verdict, and how many of several recipes of fine-tuning come to it."""
-    agreeing, asked = count_recipes(claims, row)
-    return f"{row['verdict']} ({agreeing} of {asked} recipes)" if asked > 1 else row["verdict"]
+    agreeing = (verdicts == row["verdict"]).sum()
+    return f"{agreeing} of {len(verdicts)} recipes" if len(verdicts) > 1 else ""
 
 
 def _pretraining_differences(

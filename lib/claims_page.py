@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.claims import count_cases, count_recipes, select_headlines
+from lib.claims import count_cases, describe_recipes, select_headlines
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
 INTRODUCTION = f"""\
@@ -135,9 +135,8 @@ def _format_headlines(claims: pd.DataFrame, headlines: pd.DataFrame) -> str:
         lines = []
         for row in rows.to_dict("records"):
             claim = _line_block([escape(row["claim"]), f"*{escape(row['scope'])}*"])
-            agreeing, asked = count_recipes(claims, row)
-            verdict = [f"**{row['verdict']}**"]
-            verdict += [f"in {agreeing} of {asked} recipes"] if asked > 1 else []
+            recipes = describe_recipes(claims, row)
+            verdict = [f"**{row['verdict']}**", *([f"in {recipes}"] if recipes else [])]
             lines.append([claim, _line_block(verdict), _format_evidence(claims, row)])
         header = [EXPERIMENTS[experiment], "Verdict", "Effect [95% interval]"]
         parts.append(_list_table(header, lines, (46, 16, 38)))

@@ -10,7 +10,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import describe_verdict, read_claims, select_headlines
+from lib.claims import describe_recipes, read_claims, select_headlines
 from lib.claims_page import format_effect
 from lib.frames import read_frame
 from lib.tables import align_columns, read_table
@@ -51,15 +51,12 @@ def format_comparison(table: pd.DataFrame) -> str:
 
 def format_claims(claims: pd.DataFrame) -> str:
     """A line a claim, each a mean over all cases that it was asked of."""
-    lines = [
-        [
-            describe_verdict(claims, row),
-            f"{format_effect(row)} {row['unit']}",
-            row["variation"],
-            f"{row['claim']} ({row['scope']})",
-        ]
-        for row in select_headlines(claims).to_dict("records")
-    ]
+    lines = []
+    for row in select_headlines(claims).to_dict("records"):
+        recipes = describe_recipes(claims, row)
+        verdict = f"{row['verdict']} ({recipes})" if recipes else row["verdict"]
+        effect, claim = f"{format_effect(row)} {row['unit']}", f"{row['claim']} ({row['scope']})"
+        lines.append([verdict, effect, row["variation"], claim])
     return align_columns(lines)
 
 

@@ -33,8 +33,9 @@ from lib.power import list_untellable
 from lib.provenance import code_hash
 
 try:
-    for path in workflow.configfiles:
-        check_keys(path)
+    if workflow.is_main_process:  # a job reads what was found right before it began
+        for path in workflow.configfiles:
+            check_keys(path)
     check_config(
         config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), workflow.basedir
     )
@@ -71,7 +72,7 @@ PAIRS = config.get("downstream", {}).get("pairs", {})  # held out, for retrieval
 FIRST_MODEL = next(iter(MODELS), None)
 BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}
 BASELINES = {name: baseline for name, baseline in BASELINES.items() if name != baseline}
-# Captions that all models read alike are one: what the shortest context leaves out, they all may.
+# Captions that differ only behind the shortest context of the models are one.
 CONTEXT_LENGTH = min(
     (context_length(model, workflow.basedir) for model in MODELS.values()), default=None
 )
