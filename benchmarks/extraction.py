@@ -33,7 +33,8 @@ def prepare_forward(
 
     towers, head = build_towers(model)
     towers.to(device)
-    pixels = torch.stack(list(read_pixels(model, shards, count))).to(device)
+    # copies: what processes hand over is shared memory, and a file is open for each
+    pixels = torch.stack([each.clone() for each in read_pixels(model, shards, count)]).to(device)
     images, encode = towers.normalise(pixels), towers.model.encode_image
 
     @torch.inference_mode()

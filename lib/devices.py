@@ -1,11 +1,16 @@
 """The device that a process computes on: the CPU, or a GPU of its own."""
 
 import functools
+import logging
 import os
+import re
+from collections.abc import Sequence
 
 import torch
 
 from lib.gpus import HeldGpu, hold_gpus, lock_folder
+
+logger = logging.getLogger(__name__)
 
 
 def select_device(name: str, index: int | None = None) -> torch.device:
@@ -20,11 +25,14 @@ def select_device(name: str, index: int | None = None) -> torch.device:
         index: of a GPU that is held for this process already, among the visible ones.
 
     Raises:
-        ValueError: "cuda" without a GPU that PyTorch can use, or an unknown name.
+        ValueError: "cuda" without a GPU that PyTorch can use (it uses none where it was not built
+            for one that is visible: CUDA_VISIBLE_DEVICES hides it), or an unknown name.
     """
     if not _wants_gpu(name):
         return torch.device("cpu")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Nothing here reads memory before it writes it, and each fill is a kernel more.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = torch.device("cuda", _hold(1)[0].index if index is None else index)
     torch.cuda.set_device(device)
@@ -53,15 +61,54 @@ def hold_visible_gpus(name: str, count: int) -> list[str]:
 def _wants_gpu(name: str) -> bool:
     if name not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device is {name!r}, expected 'auto', 'cpu' or 'cuda'")
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        raise ValueError("device is 'cuda', but PyTorch finds no GPU here; use 'auto' or 'cpu'")
-    return name != "cpu" and has_gpu
+    if name == "cpu":
+        return False
+    problem = _find_problem()
+    if problem is None:
+        return True
+    if name == "cuda":
+        raise ValueError(f"device is 'cuda', but {problem}; use 'auto' or 'cpu'")
+    logger.info("computes on the CPU: %s", problem)
+    return False
+
+
+def _find_problem() -> str | None:
+    """What keeps PyTorch from the visible GPUs, if anything does."""
+    if not torch.cuda.is_available():
+        return "PyTorch finds no GPU here"
+    built = torch.cuda.get_arch_list()  # `is_available` says yes to GPUs that are not among them
+    for index in _visible_gpus():
+        if not is_supported(torch.cuda.get_device_capability(index), built):
+            gpu = torch.cuda.get_device_name(index)
+            return f"this build of PyTorch ({', '.join(built)}) does not support GPU {index}, {gpu}"
+    return None
+
+
+def is_supported(capability: tuple[int, int], architectures: Sequence[str]) -> bool:
+    """Whether a GPU runs what was compiled for some architectures.
+
+    Binary code ("sm_86") runs on GPUs of its major and no lower minor number, intermediate code
+    ("compute_86") on all that are not older (CUDA C++ Programming Guide, "Compute Capability").
+
+    Args:
+        capability: of the GPU, major and minor.
+        architectures: as `torch.cuda.get_arch_list` tells them. Where none is CUDA's, there is
+            nothing to go by, and the GPU counts as supported.
+    """
+    found = [re.fullmatch(r"(sm|compute)_(\d+)(\d)[af]?", each) for each in architectures]
+    built = [(match[1], (int(match[2]), int(match[3]))) for match in found if match]
+    return not built or any(
+        least <= capability and (kind == "compute" or least[0] == capability[0])
+        for kind, least in built
+    )
+
+
+def _visible_gpus() -> range:
+    return range(torch.cuda.device_count())
 
 
 @functools.cache  # once a process: a second call would wait for the locks of the first
 def _hold(count: int) -> list[HeldGpu]:
     """Some of the GPUs that CUDA_VISIBLE_DEVICES lets this process see."""
-    visible = range(torch.cuda.device_count())
-    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in visible]
+    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in _visible_gpus()]
     return hold_gpus(uuids, lock_folder(), count)

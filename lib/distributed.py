@@ -105,8 +105,18 @@ def start_processes(count: int, device: str) -> tuple[torch.device, Group]:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     chosen = select_device(device, int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    atexit.register(distributed.destroy_process_group)
+    atexit.register(_leave)
     return chosen, Group(distributed.get_rank(), distributed.get_world_size())
+
+
+def _leave() -> None:
+    """Leave the group, which waits for all; not after an error, for the others may be elsewhere.
+
+    They would wait for this process, and it for them, until NCCL's watchdog ends it minutes later;
+    torchrun ends them as soon as this one is gone.
+    """
+    if not hasattr(sys, "last_value"):  # of an error that ended the program
+        distributed.destroy_process_group()
 
 
 class _Gather(torch.autograd.Function):

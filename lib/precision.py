@@ -3,6 +3,7 @@
 Either way features come out as float32, and so are fine-tuning and evaluation, which cost little.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from lib.models import load_model, split_head
+
+logger = logging.getLogger(__name__)
 
 
 class Bfloat16Towers(nn.Module):
@@ -67,4 +70,6 @@ def set_precision(towers: nn.Module, precision: str, device: torch.device) -> nn
             "evaluation.precision is 'bfloat16', which is for a GPU, and none is used here; "
             "expected 'float32'"
         )
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        logger.warning("bfloat16 is emulated on this GPU: float32 would be faster")
     return Bfloat16Towers(towers, device)

@@ -183,8 +183,24 @@ def test_the_overhead_of_the_embedded_study_is_all_that_is_no_work(monkeypatch, 
     assert not (tmp_path / embedded_study.RESULTS).exists()
 
 
+def test_sides_of_a_gpu_need_nothing_that_peers_have_not():
+    """They are prepared in the peers' environment, too."""
+    pins = (ROOT / "benchmarks/peers/clip.txt").read_text()
+    assert "psutil" not in pins
+    hide = "import sys; sys.modules['psutil'] = None; import benchmarks.gpu, benchmarks.extraction"
+    subprocess.run([sys.executable, "-c", hide], cwd=ROOT, check=True)
+
+
 def test_what_a_gpu_is_asked_for_runs_on_a_cpu(monkeypatch, tmp_path):
-    small = {"IMAGES": 6, "IMAGE_BATCH": 3, "PAIRS": 80, "PAIR_BATCH": 16, "STEPS": 2, "HEADS": 2}
+    small = {
+        "IMAGES": 6,
+        "READY": 5,
+        "IMAGE_BATCH": 3,
+        "PAIRS": 80,
+        "PAIR_BATCH": 16,
+        "STEPS": 2,
+        "HEADS": 2,
+    }
     small |= {"EPOCHS": 2, "VALIDATION": 50}
     small |= {"EMBEDDINGS": 200, "MODEL": TINY, "DEVICE": "cpu", "PEERS": tmp_path / "none"}
     for name, value in small.items():

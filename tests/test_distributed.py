@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from lib.distributed import ALONE, Group, start_processes
+from lib.distributed import ALONE, Group, _leave, start_processes
 from lib.heads import read_heads
 from lib.models import build_model
 from tests.distributed_training import ARCHITECTURE
@@ -89,6 +89,16 @@ def test_batch_statistics_are_shared_on_gpus_only(tiny_architecture):
     assert any("SyncBatchNorm" in kind for kind in kinds)
     assert not any(kind.startswith("BatchNorm") for kind in kinds)
     assert list(shared.state_dict()) == names
+
+
+def test_a_process_that_fails_does_not_wait_for_the_others(monkeypatch):
+    left = []
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: left.append("group"))
+    _leave()
+    assert left == ["group"]
+    monkeypatch.setattr("sys.last_value", ValueError("loss is nan"), raising=False)
+    _leave()
+    assert left == ["group"]
 
 
 def test_more_processes_than_gpus_are_an_error(monkeypatch):

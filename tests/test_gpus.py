@@ -1,5 +1,6 @@
 """A GPU for each job: never the same for two, whoever is killed, and in order."""
 
+import re
 import subprocess
 import sys
 import types
@@ -109,6 +110,7 @@ def machine(monkeypatch, tmp_path):
     properties = [types.SimpleNamespace(uuid=f"uuid-{n}") for n in range(2)]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(properties))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
     monkeypatch.setattr(torch.cuda, "get_device_properties", properties.__getitem__)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr(devices, "lock_folder", lambda: tmp_path)
@@ -149,6 +151,37 @@ def test_processes_that_train_together_hold_a_gpu_each(
     assert hold_gpus(["uuid-1", "uuid-0", "uuid-2"], tmp_path)[0].index == 1
     assert devices.hold_visible_gpus("cpu", 2) == []
     assert devices.select_device("auto", 1) == torch.device("cuda", 1)
+
+
+@pytest.mark.parametrize(
+    ("capability", "architectures", "expected"),
+    [
+        ((9, 0), ["sm_75", "sm_90"], True),
+        ((8, 9), ["sm_75", "sm_86"], True),  # binary code runs on later ones of its generation
+        ((8, 0), ["sm_75", "sm_86"], False),
+        ((7, 0), ["sm_75", "sm_80", "compute_80"], False),
+        ((12, 0), ["sm_90"], False),
+        ((12, 0), ["sm_90", "compute_90"], True),  # the driver compiles
+        ((10, 3), ["sm_100f"], True),
+        ((9, 4), ["gfx90a", "gfx942"], True),  # ROCm's names say nothing here
+        ((9, 0), [], True),
+    ],
+)
+def test_a_gpu_is_supported_by_a_build_that_has_code_for_it(capability, architectures, expected):
+    assert devices.is_supported(capability, architectures) is expected
+
+
+def test_a_gpu_that_pytorch_was_not_built_for_is_not_taken(machine, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", [(9, 0), (6, 1)].__getitem__)
+    monkeypatch.setattr(torch.cuda, "get_device_name", ["NVIDIA H100", "GeForce 1080"].__getitem__)
+    problem = r"this build of PyTorch \(sm_75, sm_90\) does not support GPU 1, GeForce 1080"
+    with pytest.raises(ValueError, match=f"device is 'cuda', but {problem}; use 'auto' or 'cpu'"):
+        devices.select_device("cuda")
+    with caplog.at_level("INFO"):
+        assert devices.select_device("auto") == torch.device("cpu")
+    assert re.search(f"computes on the CPU: {problem}", caplog.text)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_cpu_takes_no_gpu(machine, tmp_path):

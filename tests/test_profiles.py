@@ -21,7 +21,8 @@ ROW = re.compile(r"^\| `(\w+)` \|.*?\| (\d+) \| (\d+) \| (\d+) \| (yes|-) \|", r
 def read_resources(rule):
     """Threads, MB and minutes of one process's first attempt, and whether it may ask for a GPU."""
     text = RULES[rule]
-    threads = re.search(r"threads: (\d+|get_processes)", text)[1].replace("get_processes", "1")
+    threads = re.search(r"threads: (\d+|get_processes|get_decoders)", text)[1]
+    threads = {"get_processes": "1", "get_decoders": "1"}.get(threads, threads)
     amounts = [
         re.search(rf"{name}=(?:get_growing\()?(\d+)", text)[1] for name in ("mem_mb", "runtime")
     ]

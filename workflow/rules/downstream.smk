@@ -39,7 +39,7 @@ rule extract_held_out:
         BENCHMARKS / "extract_held_out/{model}.tsv"
     conda:
         "../../envs/towers.yaml"
-    threads: 1
+    threads: get_decoders()
     resources:
         mem_mb=get_growing(3000),
         runtime=get_growing(120),

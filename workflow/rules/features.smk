@@ -16,7 +16,7 @@ rule extract_dataset_features:
         BENCHMARKS / "extract_dataset_features/{model}/{dataset}.tsv"
     conda:
         "../../envs/towers.yaml"
-    threads: 1
+    threads: get_decoders()
     resources:
         mem_mb=get_growing(3000),
         runtime=get_growing(60),

@@ -63,6 +63,14 @@ def get_processes(stage):
     return config.get("gpus", {}).get(stage, 1)
 
 
+def get_decoders():
+    """Cores of a job whose GPU is sure: each decodes images, of which a GPU computes more than one core.
+
+    `auto` may come to the CPU, where another number of cores can round otherwise.
+    """
+    return 8 if config["device"] == "cuda" else 1
+
+
 def get_growing(amount, per_million=0, stage=None):
     """A resource whose every attempt gets as much again: what was too little is tried with more.
 

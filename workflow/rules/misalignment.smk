@@ -75,7 +75,7 @@ rule extract_corpus_images:
     priority: 1  # long, and much waits for it
     conda:
         "../../envs/towers.yaml"
-    threads: 1
+    threads: get_decoders()
     resources:
         mem_mb=get_growing(3000),
         runtime=get_growing(120),

@@ -26,8 +26,8 @@ rule plot_gallery:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=get_growing(1000, 1000),
+        runtime=get_growing(10),
     params:
         cs=SWAPS[GALLERY_SWAP]["cs"],
         strategy=SWAPS[GALLERY_SWAP]["strategy"],
