@@ -20,8 +20,9 @@ def transform_ahead(
 ) -> Iterator[torch.Tensor]:
     """`transform(item)` of all items, in their order: tensors of one shape.
 
-    Processes, not threads: of an image's time a quarter is Python, of which a process runs one
-    thread at once. Items are taken in the caller's, and pickled; `transform` need not be.
+    Processes, not threads: a quarter of the time that an image takes is spent in Python code, which
+    threads cannot run side by side. The calling process takes the items and pickles them;
+    `transform` is inherited by the fork, and need not be picklable.
 
     Args:
         workers: processes that transform; 0 transforms here, when the result is asked for.

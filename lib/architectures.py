@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib.files import atomic_path
 
-CONTEXT_LENGTH = 77  # open_clip's default
+_CONTEXT_LENGTH, _IMAGE_SIZE = 77, 224  # open_clip's defaults
 
 
 def find_architecture(model: dict, root: str | Path) -> dict:
@@ -32,14 +32,14 @@ def find_architecture(model: dict, root: str | Path) -> dict:
     return read_architecture(name, root)
 
 
-def embed_dim(model: dict, root: str | Path) -> int:
-    """Number of neurons of a model's projections."""
-    return find_architecture(model, root)["embed_dim"]
+def context_length(architecture: dict) -> int:
+    """Number of tokens that a text tower sees, the marks of start and end among them."""
+    return architecture["text_cfg"].get("context_length", _CONTEXT_LENGTH)
 
 
-def context_length(model: dict, root: str | Path) -> int:
-    """Number of tokens that a model's text tower sees, the marks of start and end among them."""
-    return find_architecture(model, root)["text_cfg"].get("context_length", CONTEXT_LENGTH)
+def image_size(architecture: dict) -> int:
+    """Side in pixels of the images that an image tower takes."""
+    return architecture["vision_cfg"].get("image_size", _IMAGE_SIZE)
 
 
 def read_architecture(path: str | Path, root: str | Path = ".") -> dict:

@@ -280,7 +280,7 @@ def read_claims(path: str | Path) -> pd.DataFrame:
 
 
 def select_headlines(claims: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are means over all models and datasets, in the main recipe."""
+    """The means over all datasets and, but in experiment 1, over all models; of the main recipe."""
     is_mean = (claims["dataset"] == "") & ((claims["model"] == "") | (claims["experiment"] == 1))
     return claims[is_mean & (claims["recipe"] == "main")]
 

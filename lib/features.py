@@ -93,8 +93,8 @@ def extract_texts(
 ) -> np.ndarray:
     """Text features (n, text width) float32; equal texts are encoded once, in order of length.
 
-    Texts of a length make a batch without padding, which `Towers` need not compute. A text ends at
-    its largest token id.
+    Sorted by length, the texts of a batch need hardly any padding, and `Towers` skip what lies
+    behind the longest. A text ends at its largest token id.
 
     Args:
         tokenize: texts to token ids (n, context length), padded with zeros.

@@ -23,6 +23,8 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph 
 
 TEXT_WIDTH = 5.5  # inches
 PNG_DPI = 200
+# What Matplotlib writes into files of a format, but for what changes with the time or the version.
+_UNTIMELY = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 INK = "#222222"
 MUTED = "#6B6B6B"
 GREY = "#BDBDBD"  # areas of what chance yields
@@ -68,6 +70,7 @@ RC = {
     "figure.constrained_layout.h_pad": 0.035,
     "figure.constrained_layout.w_pad": 0.035,
     "pdf.fonttype": 42,
+    "svg.hashsalt": "figure",  # or the names of its parts are random
     # captions and class names are text, not formulas: a dollar sign is a dollar sign
     "text.parse_math": False,
 }
@@ -102,14 +105,17 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return wrapper
 
 
-def save_figure(figure: Figure, png: str | Path, pdf: str | Path) -> None:
-    """Write a figure as PNG and as PDF, each whole or not at all; same figure, same bytes."""
+def save_figure(figure: Figure, *paths: str | Path) -> None:
+    """Write a figure in the formats that the suffixes name, each file whole or not at all.
+
+    Same figure, same bytes: of PNG, PDF and SVG.
+    """
     with matplotlib.rc_context():
         _use_settings()
-        with atomic_path(png) as temporary:
-            figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
-        with atomic_path(pdf) as temporary:
-            figure.savefig(temporary, metadata={"CreationDate": None})
+        for path in map(Path, paths):
+            metadata = _UNTIMELY.get(path.suffix.lower())
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=PNG_DPI, metadata=metadata)
 
 
 def new_figure(height: float) -> Figure:

@@ -52,7 +52,7 @@ def gather_shard(
     Args:
         root: the folder that paths are relative to, and may not lead out of.
         size, max_pixels: as `recode` takes them.
-        keys: entries of other keys are left out, by default none.
+        keys: only entries with these keys are taken; None takes all.
     """
     progress = Progress("images", len(entries), "images")
     rows: list[dict] = []

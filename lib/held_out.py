@@ -19,11 +19,13 @@ from lib.files import atomic_path
 from lib.token_words import token_words
 
 
-def select_held_out(shards: Sequence[str | Path], count: int) -> tuple[list[str], list[str]]:
+def select_held_out(
+    shards: Sequence[str | Path], count: int, context_length: int | None = None
+) -> tuple[list[str], list[str]]:
     """Keys and captions of the first `count` pairs of shards, without those that repeat a caption.
 
     Of two images with one caption neither could be told to be the right one. Captions are one if
-    they are to a text tower (`lib.token_words`).
+    they are to a text tower of this context length (`lib.token_words`).
 
     Raises:
         ValueError: a sample has no caption, or there are too few pairs.
@@ -34,7 +36,7 @@ def select_held_out(shards: Sequence[str | Path], count: int) -> tuple[list[str]
         if "txt" not in sample.parts:
             raise ValueError(f"{shard}: sample {sample.key} has no caption (.txt)")
         caption = sample.parts["txt"].decode(errors="replace").strip()
-        pairs.setdefault(token_words(caption), (sample.key, caption))
+        pairs.setdefault(token_words(caption, context_length), (sample.key, caption))
         found += 1
     if found < count:
         raise ValueError(f"{', '.join(map(str, shards))} hold {found} pairs, expected {count}")

@@ -75,7 +75,7 @@ def _check_captions(model: dict, corpus: dict | None) -> list[str]:
         problems.append(f"captions of model {name!r} has 'rewrites'; the corpus has none.")
     if model["corpus"] != corpus["name"]:
         problems.append(
-            f"models {name!r} is pretrained on corpus {model['corpus']!r}; "
+            f"model {name!r} is pretrained on corpus {model['corpus']!r}; "
             f"the study has {corpus['name']!r}."
         )
     return problems

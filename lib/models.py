@@ -31,7 +31,7 @@ from torch import nn
 from torchvision.transforms import Compose, InterpolationMode, RandomResizedCrop
 from torchvision.transforms.functional import resized_crop
 
-from lib.architectures import explain_refusal
+from lib.architectures import context_length, explain_refusal, image_size
 from lib.files import atomic_path
 from lib.heads import Head
 from lib.towers import Towers
@@ -148,10 +148,8 @@ def get_tokenizer(architecture: dict) -> Callable[[list[str]], torch.Tensor]:
 
     LaCLIP's yields the same ids (compared on the 15,833 captions of CC3M's validation split).
     """
-    text = architecture["text_cfg"]
-    return open_clip.SimpleTokenizer(
-        context_length=text.get("context_length", 77), **(text.get("tokenizer_kwargs") or {})
-    )
+    settings = architecture["text_cfg"].get("tokenizer_kwargs") or {}
+    return open_clip.SimpleTokenizer(context_length=context_length(architecture), **settings)
 
 
 def get_transform(architecture: dict) -> Callable[[Image], torch.Tensor]:
@@ -184,8 +182,8 @@ def get_crop(architecture: dict, scale: tuple[float, float]) -> Callable[[Image,
 
 def _get_preprocessing(architecture: dict) -> PreprocessCfg:
     """The preprocessing in an architecture, to the size that its image tower takes."""
-    size = architecture["vision_cfg"].get("image_size", PreprocessCfg.size)
-    return PreprocessCfg(**(architecture.get("preprocess_cfg", {}) | {"size": size}))
+    size = {"size": image_size(architecture)}
+    return PreprocessCfg(**(architecture.get("preprocess_cfg", {}) | size))
 
 
 def _get_matrix(projection: nn.Linear | nn.Parameter) -> np.ndarray:

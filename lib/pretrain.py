@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from lib.architectures import image_size
 from lib.corpus import CaptionTable, load_pixels, read_captions
 from lib.distributed import ALONE, Group
 from lib.models import build_model, get_tokenizer, open_clip
@@ -85,7 +86,7 @@ def load_pairs(
         ValueError: a key of the table is not in the shards, or the rewrites asked for do not exist.
     """
     table = read_captions(captions)
-    _, pixels = load_pixels(shards, architecture["vision_cfg"]["image_size"], table.keys)
+    _, pixels = load_pixels(shards, image_size(architecture), table.keys)
     tokenize = get_tokenizer(architecture)
     pool = [tokenize(texts).to(torch.int32) for texts in caption_pool(table, sources)]
     tokens, images = torch.stack(pool), torch.from_numpy(pixels)
@@ -190,7 +191,7 @@ def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.A
 
 
 def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
-    """The rate of step 0, 1, ...: linear warm-up, then half a cosine that ends at 0."""
+    """The rate of step 0, 1, ...: linear warm-up, then half a cosine towards 0."""
     warmup = round(settings.warmup_epochs * steps_per_epoch)
     total = settings.epochs * steps_per_epoch
     if step < warmup:

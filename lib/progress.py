@@ -17,8 +17,8 @@ def start_log(path: str | Path) -> None:
     On stderr, where jobs mix, each line names its job, as the path does: "pretrain_model/clip".
 
     Of several processes of one job (torchrun numbers them), the first reports; the others add what
-    goes wrong in them. Without an error, the last line tells the CPU time of the process, and what
-    of it had gone when this was called: to the start of Python and to imports
+    goes wrong in them. Without an error, the last line tells the CPU time of the process, and how
+    much of it went before this call, into starting Python and importing
     (`benchmarks/overhead.py` reads it).
     """
     rank = os.environ.get("RANK")

@@ -14,13 +14,16 @@ from typing import Any
 
 from safetensors import safe_open
 
+# What results depend on; ftfy and regex decide which captions are one to a text tower.
 PACKAGES = (
+    "ftfy",
     "matplotlib",
     "numpy",
     "open_clip_torch",
     "pandas",
     "pillow",
     "pyarrow",
+    "regex",
     "safetensors",
     "scikit-learn",
     "scipy",
@@ -29,7 +32,6 @@ PACKAGES = (
     "timm",
     "torch",
     "torchvision",
-    "webdataset",
 )
 
 

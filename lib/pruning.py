@@ -40,7 +40,7 @@ def prune(
         scores: (dim,) of the neurons, low is pure (`purity.neuron_scores`).
         keep: numbers of neurons to keep, each from 1 to dim.
         draws: number of random orders, two by two an order and its reverse.
-        seed: of the random orders, which are the same for every dataset and model of one dim.
+        seed: of the random orders: with one seed and dim they are the same for every dataset.
 
     Returns:
         Rows of strategy (full, high_purity, low_purity, random), kept, draw, accuracy, silhouette.

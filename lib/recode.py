@@ -108,10 +108,10 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     """The upright RGB image whose shorter side is at most `size`."""
     scale = size / min(image.size)
     target = tuple(max(1, round(side * scale)) for side in image.size)
-    orientation = image.getexif().get(ORIENTATION)
     if scale < 1:
         image.draft("RGB", tuple(2 * side for side in target))  # JPEG: decode at a lower resolution
     rgb = _to_rgb(image)
+    orientation = image.getexif().get(ORIENTATION)  # now: Pillow turns a TIFF as it decodes it
     if scale < 1:
         rgb = rgb.resize(target, RESAMPLING, reducing_gap=2.0)
     if orientation is not None:

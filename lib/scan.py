@@ -24,7 +24,7 @@ def scan_shard(shard: str | Path, ledger: str | Path, keys: Container[str] | Non
     """Read a shard, decode its images, and write its ledger.
 
     Args:
-        keys: samples of other keys are left out, by default none.
+        keys: only samples with these keys are taken; None takes all.
 
     Raises:
         ValueError: the shard is no whole tar file, or has no samples.

@@ -106,7 +106,8 @@ def mean_effect(values: np.ndarray, strata: Sequence[np.ndarray] = ()) -> Effect
     Variances of the two sources add up, with Satterthwaite's degrees of freedom (Welch 1947).
 
     Args:
-        values: (seeds,) with one seed, or equal values, bounds and p are not numbers.
+        values: (seeds,) with one seed, or without any spread about a mean that is not 0, bounds and
+            p are not numbers.
         strata: for each dataset, (n,) the same quantity by image, averaged over seeds; the
             datasets' means are averaged. Images are the same for all seeds, which a spread over
             seeds does not show.
@@ -124,7 +125,7 @@ def mean_effect(values: np.ndarray, strata: Sequence[np.ndarray] = ()) -> Effect
         error = float(images.var(ddof=1)) / len(images) / len(strata) ** 2
         parts.append((error, len(images) - 1))
     variance = sum(part for part, _ in parts)
-    if variance == 0:  # seeds that agree to the bit tell that nothing changes, or too little
+    if variance == 0:  # nothing changes in any seed, or there is no spread to judge a change by
         return Effect(0.0, 0.0, 0.0, 1.0) if estimate == 0 else Effect(estimate, *[math.nan] * 3)
     degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
     error = math.sqrt(variance)
@@ -206,7 +207,9 @@ def contrast_effect(contrasts: np.ndarray) -> Effect:
     value, magnitudes = float(contrasts[0]), np.sort(np.abs(contrasts[1:]))
     larger = np.count_nonzero(magnitudes >= abs(value))
     p = (1 + larger) / (1 + len(magnitudes))
-    outer = math.floor((1 + len(magnitudes)) * LEVEL * (1 + 1e-12))  # that a told one exceeds
+    # For p <= LEVEL, no more than `outer - 1` random orders may differ as much: the value exceeds
+    # the magnitude that is the `outer`th from above.
+    outer = math.floor((1 + len(magnitudes)) * LEVEL * (1 + 1e-12))
     half = magnitudes[-outer] if outer else math.nan
     return Effect(value, value - half, value + half, p)
 

@@ -23,20 +23,25 @@ _CELLS_AT_ONCE = 1 << 26  # cosines held at a time: 256 MB of float32
 
 
 def choose_score(
-    held_out: Pairs, dataset: DatasetFeatures | None, device: torch.device | str
+    held_out: Pairs,
+    dataset: DatasetFeatures | None,
+    device: torch.device | str,
+    context_length: int | None = None,
 ) -> Score:
     """The score of a head: on a dataset kept for it, or else on held-out pairs."""
     if dataset is None:
-        return score_retrieval(held_out, device)
+        return score_retrieval(held_out, device, context_length)
     return score_zero_shot(dataset, device)
 
 
-def score_retrieval(pairs: Pairs, device: torch.device | str) -> Score:
+def score_retrieval(
+    pairs: Pairs, device: torch.device | str, context_length: int | None = None
+) -> Score:
     """Share of images (first view) whose nearest caption, of all distinct ones, is their own.
 
-    Captions that are one to a text tower (`lib.token_words`) are one here.
+    Captions that are one to a text tower of this context length (`lib.token_words`) are one here.
     """
-    words = np.array(list(map(token_words, pairs.captions)), dtype=object)
+    words = np.array([token_words(each, context_length) for each in pairs.captions], dtype=object)
     _, first_rows, numbers = np.unique(words, return_index=True, return_inverse=True)
     images, own = pairs.view(0).to(device), torch.from_numpy(numbers).to(device)
     texts = torch.from_numpy(pairs.texts[first_rows]).to(device)

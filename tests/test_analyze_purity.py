@@ -100,6 +100,32 @@ def test_one_projection_of_heads_without_torch(files, capsys):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_same_projections_same_bytes(files, monkeypatch):
+    folder, _, _ = files
+    monkeypatch.chdir(folder)
+    arguments = ["--checkpoints", "a:base.pt", "b:shuffled:0.3.pt"]
+    for form in ("pdf", "svg"):
+        names = [f"1.{form}", f"2.{form}"]
+        for name in names:
+            assert main([*arguments, "--output-plot", name]) == 0
+        first, second = ((folder / name).read_bytes() for name in names)
+        assert first == second
+
+
+def test_what_is_not_a_number_is_an_empty_cell(files):
+    """Neurons at right angles have no purity: no cosine to divide by."""
+    folder, _, _ = files
+    head = Head(np.eye(8, 4, dtype=np.float32), np.eye(4, dtype=np.float32), 4.6)
+    write_heads(folder / "orthogonal.safetensors", {"pretrained": head})
+    heads = f"{folder}/orthogonal.safetensors#pretrained"
+    assert (
+        main(["--checkpoints", f"a:{heads}", f"b:{heads}", "--output-csv", f"{folder}/a.csv"]) == 0
+    )
+    cells = {cell for row in read_csv(folder / "a.csv") for cell in row.values()}
+    assert "" in cells
+    assert not cells & {"nan", "None"}
+
+
 def test_a_label_may_hold_signs_of_a_formula(files):
     folder, _, _ = files
     arguments = ["--checkpoints", f"$a^:{folder}/base.pt", f"_b$:{folder}/base.pt"]

@@ -10,9 +10,10 @@ import torch
 import yaml
 
 from lib.architectures import (
-    embed_dim,
+    context_length,
     explain_refusal,
     find_architecture,
+    image_size,
     read_architecture,
     write_architecture,
 )
@@ -27,11 +28,18 @@ def get_open_clip(name):
 
 
 def test_each_kind_has_its_own(root):
-    scratch = {"kind": "scratch", "architecture": "config/architectures/tiny.json"}
-    assert embed_dim(scratch, root) == 16
-    for name in LACLIP_ARCHITECTURES:
-        assert embed_dim({"kind": "laclip", "architecture": name}, root) == 512
-    assert embed_dim({"kind": "open_clip", "architecture": "ViT-L-14"}, root) == 768
+    expected = {("scratch", "config/architectures/tiny.json"): 16, ("open_clip", "ViT-L-14"): 768}
+    expected |= {("laclip", name): 512 for name in LACLIP_ARCHITECTURES}
+    for (kind, name), dim in expected.items():
+        found = find_architecture({"kind": kind, "architecture": name}, root)
+        assert found["embed_dim"] == dim
+
+
+def test_what_an_architecture_leaves_out_is_what_open_clip_takes(tiny_architecture):
+    assert image_size(tiny_architecture) == tiny_architecture["vision_cfg"]["image_size"]
+    assert context_length(tiny_architecture) == tiny_architecture["text_cfg"]["context_length"]
+    assert image_size({"vision_cfg": {}}) == open_clip.CLIPVisionCfg.image_size
+    assert context_length({"text_cfg": {}}) == open_clip.CLIPTextCfg.context_length
 
 
 def test_the_config_knows_the_same_models_of_laclip(root):
@@ -60,8 +68,8 @@ def test_what_is_written_is_read(tmp_path, tiny_architecture):
 def test_neither_torch_nor_open_clip_is_imported(root):
     """Every job reads the configuration; importing them would cost it seconds."""
     code = (
-        "import sys, lib.config; from lib.architectures import embed_dim;"
-        "embed_dim({'kind': 'open_clip', 'architecture': 'ViT-B-32'}, '.');"
+        "import sys, lib.config; from lib.architectures import find_architecture;"
+        "find_architecture({'kind': 'open_clip', 'architecture': 'ViT-B-32'}, '.');"
         "print({'torch', 'open_clip', 'timm'} & set(sys.modules))"
     )
     result = subprocess.run(

@@ -484,6 +484,21 @@ def test_transparent_parts_become_white():
     assert decode(recode(encode(image, "PNG"), SIZE, 10**6)).min() > 250
 
 
+@pytest.mark.parametrize("size", [32, 100])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_images_are_turned_upright_once(form, size):
+    image = Image.new("RGB", (80, 40), "white")
+    image.paste("red", (0, 0, 40, 20))  # the upper left quarter
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: to be turned by 90 degrees to the right
+    pixels = decode(recode(encode(image, form, exif=exif), size, 10**6))
+    height, width, _ = pixels.shape
+    assert height == 2 * width == 2 * min(size, 40)
+    quarters = pixels[height // 4 :: height // 2, width // 4 :: width // 2]
+    is_red = quarters[..., 1] < 100
+    assert is_red.tolist() == [[False, True], [False, False]]
+
+
 @pytest.mark.parametrize("size", [SIZE, WIDTH])
 def test_metadata_is_left_behind(size):
     exif = Image.Exif()

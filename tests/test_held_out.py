@@ -33,6 +33,12 @@ def test_pairs_that_repeat_a_caption_are_left_out(tmp_path):
         select_held_out(shards, 7)
 
 
+def test_pairs_whose_captions_differ_behind_the_context_are_left_out(tmp_path):
+    shard = write_pairs(tmp_path / "a.tar", ["a red star", "a red ring", "a cross"])
+    assert select_held_out([shard], 3, context_length=4)[0] == ["000", "002"]
+    assert select_held_out([shard], 3, context_length=5)[0] == ["000", "001", "002"]
+
+
 def test_a_pair_without_a_caption_is_an_error(tmp_path):
     write_shard(tmp_path / "a.tar", [Sample("000", {"png": b"", "cls": b"1"})])
     with pytest.raises(ValueError, match=r"sample 000 has no caption \(\.txt\)"):

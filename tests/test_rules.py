@@ -61,6 +61,16 @@ def test_every_rule_says_what_it_needs_and_does(name):
 
 
 @pytest.mark.parametrize("name", RULES)
+def test_a_result_has_one_label_in_the_report(name):
+    """Snakemake makes a switch of a second one, and may show a blank page."""
+    labels = re.findall(r'labels=\{([^}"]*)"content": f?"([^"]+)"([^}]*)\}', RULES[name])
+    assert len(labels) == RULES[name].count("report(")
+    for before, content, after in labels:
+        assert before.strip() == after.strip(", \n") == ""
+        assert re.search(r" \((figure|table|JSON)\)$", content)
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_what_may_take_long_has_a_benchmark_under_its_name(name):
     """From the names of the files `resources.csv` knows which rule they tell of."""
     amount = re.search(r"runtime=(?:get_growing\()?(\d+)", RULES[name])[1]

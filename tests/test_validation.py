@@ -23,6 +23,16 @@ def test_retrieval_counts_equal_captions_as_right():
     assert score_retrieval(pairs, "cpu")(head) == expected == 0.5
 
 
+def test_captions_that_differ_behind_the_context_are_one():
+    images = np.eye(3, dtype=np.float32)
+    texts = np.eye(3, dtype=np.float32)[[0, 0, 2]]  # the tower sees no difference of the first two
+    captions = np.array(["a box in red", "a box in blue", "a ring"], dtype=object)
+    pairs = Pairs([images[[0, 0, 2]][None]], np.arange(3), texts, captions)
+    head = Head(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), 0.0)
+    assert choose_score(pairs, None, "cpu", context_length=5)(head) == 1
+    assert choose_score(pairs, None, "cpu", context_length=6)(head) == pytest.approx(2 / 3)
+
+
 def test_zero_shot_accuracy_is_that_of_the_evaluation(monkeypatch):
     """Over several blocks of images and prompts, the last of them not whole."""
     monkeypatch.setattr("lib.validation._ROWS_AT_ONCE", 64)

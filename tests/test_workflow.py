@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from lib.frames import read_frame
+from tests.browser import open_browser
 from tests.event_files import read_events
 from tests.outputs import find_undescribed, read_columns
 from tests.project import copy_project, find_network_cut, snakemake
@@ -219,6 +220,26 @@ def test_figures_and_report_are_whole(study):
     assert "safe center" in report  # the stylesheet, without which a long first page is cut off
     assert "system-message" not in report  # what docutils writes where it finds a mistake
     assert not (study / "results/report.html").exists()
+
+
+def test_every_folder_of_the_report_opens(study):
+    report = study / "results/tiny/report.html"
+    result = re.compile(r"\((figure|table|JSON)\)$")  # how all their labels end
+    with open_browser() as browser:
+        tab = browser.new_page(viewport={"width": 1440, "height": 900})
+        trouble = []
+        tab.on("pageerror", lambda error: trouble.append(str(error)))
+        tab.goto(report.as_uri())
+        folders = tab.get_by_role("link").filter(has_text=re.compile(r"^\d \w")).all_inner_texts()
+        assert len(folders) == 8
+        shown = 0
+        for folder in folders:
+            tab.reload()
+            tab.get_by_role("link").filter(has_text=folder).click()
+            tab.get_by_text(result).first.wait_for(timeout=10_000)
+            shown += tab.get_by_text(result).count()
+        assert trouble == []
+    assert shown == report.read_text().count('"job_properties"') > 30
 
 
 def test_the_page_holds_the_studys_neurons_and_is_opened_from_the_report(study):

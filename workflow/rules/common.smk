@@ -16,7 +16,7 @@ os.environ.update(PYTHONPATH=str(workflow.basedir), CUBLAS_WORKSPACE_CONFIG=":40
 # machine makes a job of two threads four times as long. A tenth of the patience: twice as long.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-from lib.architectures import context_length, embed_dim, find_architecture
+from lib.architectures import context_length, find_architecture, image_size
 from lib.config import (
     check_config,
     check_keys,
@@ -72,11 +72,9 @@ PAIRS = config.get("downstream", {}).get("pairs", {})  # held out, for retrieval
 FIRST_MODEL = next(iter(MODELS), None)
 BASELINES = {name: model.get("baseline", FIRST_MODEL) for name, model in MODELS.items()}
 BASELINES = {name: baseline for name, baseline in BASELINES.items() if name != baseline}
+ARCHITECTURES = {name: find_architecture(model, workflow.basedir) for name, model in MODELS.items()}
 # Captions that differ only behind the shortest context of the models are one.
-CONTEXT_LENGTH = min(
-    (context_length(model, workflow.basedir) for model in MODELS.values()), default=None
-)
-DIMS = {name: embed_dim(model, workflow.basedir) for name, model in MODELS.items()}
+CONTEXT_LENGTH = min(map(context_length, ARCHITECTURES.values()), default=None)
 SEEDS = config.get("seeds", [])
 FIRST_SEED = next(iter(SEEDS), None)
 EXPORT = config.get("finetune", {}).get("export", "none")

@@ -43,7 +43,7 @@ rule tabulate_comparison:
             RESULTS / "tables/clip_vs_laclip.csv",
             caption="../report/table_clip_vs_laclip.rst",
             category="1 Models compared",
-            labels={"content": "accuracy and silhouette", "form": "table"},
+            labels={"content": "accuracy and silhouette (table)"},
         ),
     log:
         LOGS / "tabulate_comparison.log",
@@ -77,7 +77,7 @@ rule tabulate_replicates:
             RESULTS / "tables/pretraining_seeds.csv",
             caption="../report/table_pretraining_seeds.rst",
             category="1 Models compared",
-            labels={"content": "accuracy by pretraining seed", "form": "table"},
+            labels={"content": "accuracy by pretraining seed (table)"},
         ),
     log:
         LOGS / "tabulate_replicates.log",
@@ -102,7 +102,8 @@ rule export_comparison_tables:
         table=RESULTS / "tables/clip_vs_laclip.csv",
     output:
         tables=[
-            RESULTS / f"{model}_full{DIMS[model]}_results/{dataset}_full_feature_acc_ss.csv"
+            RESULTS
+            / f"{model}_full{ARCHITECTURES[model]['embed_dim']}_results/{dataset}_full_feature_acc_ss.csv"
             for model in MODELS
             for dataset in TESTED
         ],
@@ -133,7 +134,7 @@ rule plot_comparison:
             RESULTS / "figures/comparison.png",
             caption="../report/comparison.rst",
             category="1 Models compared",
-            labels={"content": "accuracy and silhouette", "form": "figure"},
+            labels={"content": "accuracy and silhouette (figure)"},
         ),
         pdf=RESULTS / "figures/comparison.pdf",
     log:
@@ -161,11 +162,7 @@ rule plot_embeddings:
             RESULTS / "figures/embeddings_{dataset}.png",
             caption="../report/embeddings.rst",
             category="1 Models compared",
-            labels={
-                "content": "image embeddings by class",
-                "dataset": "{dataset}",
-                "form": "figure",
-            },
+            labels={"content": "image embeddings by class: {dataset} (figure)"},
         ),
         pdf=RESULTS / "figures/embeddings_{dataset}.pdf",
     log:

@@ -9,7 +9,7 @@ rule summarise_corpus:
             RESULTS / "tables/corpus.csv",
             caption="../report/table_corpus.rst",
             category="0 Corpus",
-            labels={"content": "what came of all rows", "form": "table"},
+            labels={"content": "what came of all rows (table)"},
         ),
         dropped=DATA / f"corpora/{CORPUS}/dropped.csv",
     log:

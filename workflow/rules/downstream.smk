@@ -47,6 +47,7 @@ rule extract_held_out:
     params:
         archives={tested: list_archives(name) for tested, name in TRAINED.items()},
         pairs=PAIRS.get("pairs"),
+        context_length=CONTEXT_LENGTH,
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],
         max_samples=config["evaluation"]["max_samples"],
@@ -96,7 +97,7 @@ rule tabulate_downstream:
             RESULTS / "tables/downstream.csv",
             caption="../report/table_downstream.rst",
             category="3 Misaligned captions",
-            labels={"content": "linear probe, nearest neighbours, retrieval", "form": "table"},
+            labels={"content": "linear probe, nearest neighbours, retrieval (table)"},
         ),
     log:
         LOGS / "tabulate_downstream.log",
@@ -124,10 +125,7 @@ rule plot_downstream:
             RESULTS / "figures/downstream.png",
             caption="../report/downstream.rst",
             category="3 Misaligned captions",
-            labels={
-                "content": "linear probe, nearest neighbours, retrieval by Cs",
-                "form": "figure",
-            },
+            labels={"content": "linear probe, nearest neighbours, retrieval by Cs (figure)"},
         ),
         pdf=RESULTS / "figures/downstream.pdf",
     log:

@@ -85,8 +85,7 @@ def get_pixel_memory():
     """Memory (MB) of a million training images: decoded one by one, then copied into one array."""
     scratch = get_models("scratch")
     architectures = (find_architecture(RUNS[name], workflow.basedir) for name in scratch)
-    sizes = [architecture["vision_cfg"]["image_size"] for architecture in architectures]
-    return 2 * 3 * max(sizes, default=0) ** 2
+    return 2 * 3 * max(map(image_size, architectures), default=0) ** 2
 
 
 def get_gpus(wildcards):

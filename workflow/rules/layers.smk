@@ -10,7 +10,7 @@ rule measure_layers:
             RESULTS / "tables/layers.csv",
             caption="../report/table_layers.rst",
             category="4 Purity of projections",
-            labels={"content": "output matrices of all blocks", "form": "table"},
+            labels={"content": "output matrices of all blocks (table)"},
         ),
     log:
         LOGS / "measure_layers.log",
@@ -39,7 +39,7 @@ rule plot_layers:
             RESULTS / "figures/layers.png",
             caption="../report/layers.rst",
             category="4 Purity of projections",
-            labels={"content": "mean |cos| by depth", "form": "figure"},
+            labels={"content": "mean |cos| by depth (figure)"},
         ),
         pdf=RESULTS / "figures/layers.pdf",
     log:

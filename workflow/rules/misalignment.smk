@@ -158,6 +158,7 @@ rule finetune_heads:
         processes=get_processes("finetune"),
     params:
         recipes=get_recipes(FINETUNE_KEYS),
+        context_length=CONTEXT_LENGTH,
         seeds=SEEDS,
         shards_per_job=config["finetune"]["shards_per_job"],
         device=config["device"],

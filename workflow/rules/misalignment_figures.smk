@@ -15,8 +15,7 @@ rule plot_gallery:
             caption="../report/gallery.rst",
             category="0 Corpus",
             labels={
-                "content": "pairs with their captions, rewrites and swapped captions",
-                "form": "figure",
+                "content": "pairs with their captions, rewrites and swapped captions (figure)"
             },
         ),
         pdf=RESULTS / "figures/gallery.pdf",
@@ -46,7 +45,7 @@ rule plot_purity:
             RESULTS / "figures/purity.png",
             caption="../report/purity.rst",
             category="3 Misaligned captions",
-            labels={"content": "mean |cos| by Cs", "form": "figure"},
+            labels={"content": "mean |cos| by Cs (figure)"},
         ),
         pdf=RESULTS / "figures/purity.pdf",
     log:
@@ -73,7 +72,7 @@ rule plot_histograms:
             RESULTS / "figures/histograms_{model}.png",
             caption="../report/histograms.rst",
             category="3 Misaligned captions",
-            labels={"content": "cosines between neurons", "model": "{model}", "form": "figure"},
+            labels={"content": "cosines between neurons: {model} (figure)"},
         ),
         pdf=RESULTS / "figures/histograms_{model}.pdf",
     log:
@@ -102,7 +101,7 @@ rule plot_accuracy:
             RESULTS / "figures/accuracy.png",
             caption="../report/accuracy.rst",
             category="3 Misaligned captions",
-            labels={"content": "accuracy and silhouette by Cs", "form": "figure"},
+            labels={"content": "accuracy and silhouette by Cs (figure)"},
         ),
         pdf=RESULTS / "figures/accuracy.pdf",
     log:
@@ -130,7 +129,7 @@ rule plot_sensitivity:
             RESULTS / "figures/sensitivity.png",
             caption="../report/sensitivity.rst",
             category="3 Misaligned captions",
-            labels={"content": "mean |cos| under other recipes", "form": "figure"},
+            labels={"content": "mean |cos| under other recipes (figure)"},
         ),
         pdf=RESULTS / "figures/sensitivity.pdf",
     log:

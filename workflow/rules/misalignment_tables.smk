@@ -9,7 +9,7 @@ rule tabulate_captions:
             RESULTS / "tables/captions.csv",
             caption="../report/table_captions.rst",
             category="3 Misaligned captions",
-            labels={"content": "the swapped captions", "form": "table"},
+            labels={"content": "the swapped captions (table)"},
         ),
     log:
         LOGS / "tabulate_captions.log",
@@ -45,13 +45,13 @@ rule measure_purity:
             RESULTS / "tables/misalignment.csv",
             caption="../report/table_misalignment.rst",
             category="3 Misaligned captions",
-            labels={"content": "purity of the projections", "form": "table"},
+            labels={"content": "purity of the projections (table)"},
         ),
         sensitivity=report(
             RESULTS / "tables/sensitivity.csv",
             caption="../report/table_sensitivity.rst",
             category="3 Misaligned captions",
-            labels={"content": "purity under other recipes", "form": "table"},
+            labels={"content": "purity under other recipes (table)"},
         ),
     log:
         LOGS / "measure_purity.log",
@@ -87,7 +87,7 @@ rule tabulate_misalignment_accuracy:
             RESULTS / "tables/misalignment_accuracy.csv",
             caption="../report/table_misalignment_accuracy.rst",
             category="3 Misaligned captions",
-            labels={"content": "accuracy and silhouette by Cs", "form": "table"},
+            labels={"content": "accuracy and silhouette by Cs (table)"},
         ),
     log:
         LOGS / "tabulate_misalignment_accuracy.log",

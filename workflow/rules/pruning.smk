@@ -37,7 +37,7 @@ rule tabulate_pruning:
             RESULTS / "tables/pruning.csv",
             caption="../report/table_pruning.rst",
             category="2 Pruning neurons",
-            labels={"content": "accuracy and silhouette by neurons kept", "form": "table"},
+            labels={"content": "accuracy and silhouette by neurons kept (table)"},
         ),
     log:
         LOGS / "tabulate_pruning.log",
@@ -102,11 +102,7 @@ rule plot_pruning:
                 RESULTS / f"figures/pruning_{dataset}.png",
                 caption="../report/pruning.rst",
                 category="2 Pruning neurons",
-                labels={
-                    "content": "accuracy and silhouette by neurons kept",
-                    "dataset": dataset,
-                    "form": "figure",
-                },
+                labels={"content": f"accuracy and silhouette by neurons kept: {dataset} (figure)"},
             )
             for dataset in TESTED
         ],

@@ -9,19 +9,19 @@ rule analyze_purity:
             RESULTS / "purity/{comparison}.csv",
             caption="../report/table_purity.rst",
             category="4 Purity of projections",
-            labels={"content": "projections compared", "of": "{comparison}", "form": "table"},
+            labels={"content": "projections compared: {comparison} (table)"},
         ),
         plot=report(
             RESULTS / "purity/{comparison}.png",
             caption="../report/purity_compared.rst",
             category="4 Purity of projections",
-            labels={"content": "mean |cos| compared", "of": "{comparison}", "form": "figure"},
+            labels={"content": "mean |cos| compared: {comparison} (figure)"},
         ),
         histogram=report(
             RESULTS / "purity/{comparison}_histogram.png",
             caption="../report/purity_histogram.rst",
             category="4 Purity of projections",
-            labels={"content": "|cos| of all pairs", "of": "{comparison}", "form": "figure"},
+            labels={"content": "|cos| of all pairs: {comparison} (figure)"},
         ),
     log:
         LOGS / "analyze_purity/{comparison}.log",

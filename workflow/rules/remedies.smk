@@ -40,7 +40,7 @@ rule tabulate_detection:
             RESULTS / "tables/detection.csv",
             caption="../report/table_detection.rst",
             category="3 Misaligned captions",
-            labels={"content": "swapped pairs detected", "form": "table"},
+            labels={"content": "swapped pairs detected (table)"},
         ),
     log:
         LOGS / "tabulate_detection.log",
@@ -68,7 +68,7 @@ rule plot_detection:
             RESULTS / "figures/detection.png",
             caption="../report/detection.rst",
             category="3 Misaligned captions",
-            labels={"content": "cosines of aligned and swapped pairs", "form": "figure"},
+            labels={"content": "cosines of aligned and swapped pairs (figure)"},
         ),
         pdf=RESULTS / "figures/detection.pdf",
     log:

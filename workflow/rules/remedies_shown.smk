@@ -21,13 +21,13 @@ rule tabulate_remedies:
             RESULTS / "tables/remedies.csv",
             caption="../report/table_remedies.rst",
             category="3 Misaligned captions",
-            labels={"content": "what remedies changed, and purity", "form": "table"},
+            labels={"content": "what remedies changed, and purity (table)"},
         ),
         accuracy=report(
             RESULTS / "tables/remedies_accuracy.csv",
             caption="../report/table_remedies_accuracy.rst",
             category="3 Misaligned captions",
-            labels={"content": "accuracy and silhouette after remedies", "form": "table"},
+            labels={"content": "accuracy and silhouette after remedies (table)"},
         ),
     log:
         LOGS / "tabulate_remedies.log",
@@ -60,11 +60,7 @@ rule plot_remedies:
                 RESULTS / f"figures/remedies_{model}.png",
                 caption="../report/remedies.rst",
                 category="3 Misaligned captions",
-                labels={
-                    "content": "what remedies restore",
-                    "model": model,
-                    "form": "figure",
-                },
+                labels={"content": f"what remedies restore: {model} (figure)"},
             )
             for model in MODELS
         ],

@@ -7,7 +7,7 @@ rule simulate_features:
             RESULTS / "tables/simulation.csv",
             caption="../report/table_simulation.rst",
             category="0 Ground truth",
-            labels={"content": "purity, accuracy and remedy by p", "form": "table"},
+            labels={"content": "purity, accuracy and remedy by p (table)"},
         ),
         purities=RESULTS / "simulation/purities.npz",
     log:
@@ -37,7 +37,7 @@ rule tabulate_ranking:
             RESULTS / "tables/ranking.csv",
             caption="../report/table_ranking.rst",
             category="0 Ground truth",
-            labels={"content": "rank correlation of |cos| and true purity", "form": "table"},
+            labels={"content": "rank correlation of |cos| and true purity (table)"},
         ),
     log:
         LOGS / "tabulate_ranking.log",
@@ -65,7 +65,7 @@ rule plot_simulation:
             RESULTS / "figures/simulation.png",
             caption="../report/simulation.rst",
             category="0 Ground truth",
-            labels={"content": "features, |cos|, accuracy and silhouette by p", "form": "figure"},
+            labels={"content": "features, |cos|, accuracy and silhouette by p (figure)"},
         ),
         pdf=RESULTS / "figures/simulation.pdf",
     log:
@@ -95,7 +95,7 @@ rule plot_ranking:
             RESULTS / "figures/ranking.png",
             caption="../report/ranking.rst",
             category="0 Ground truth",
-            labels={"content": "true purity by |cos|", "form": "figure"},
+            labels={"content": "true purity by |cos| (figure)"},
         ),
         pdf=RESULTS / "figures/ranking.pdf",
     log:

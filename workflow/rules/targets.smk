@@ -2,7 +2,7 @@
 
 
 def get_code_hashes():
-    """Hashes of all scripts but those of figures, whose style makes no number."""
+    """Hashes of all scripts but those that only plot, whose style makes no number."""
     scripts = sorted(Path(workflow.basedir, "workflow/scripts").glob("*.py"))
     return {path.stem: get_code_hash(path.name) for path in scripts if "plot_" not in path.stem}
 

@@ -14,7 +14,7 @@ rule measure_training:
             RESULTS / "tables/training.csv",
             caption="../report/table_training.rst",
             category="3 Misaligned captions",
-            labels={"content": "purity by epoch", "form": "table"},
+            labels={"content": "purity by epoch (table)"},
         ),
         parts=expand(
             RESULTS / "finetune/{model}/{condition}/seed{seed}/purity.csv",
@@ -52,11 +52,7 @@ rule plot_training:
                 RESULTS / f"figures/training_{model}.png",
                 caption="../report/training.rst",
                 category="3 Misaligned captions",
-                labels={
-                    "content": "mean |cos| by epoch",
-                    "model": model,
-                    "form": "figure",
-                },
+                labels={"content": f"mean |cos| by epoch: {model} (figure)"},
             )
             for model in MODELS
         ],

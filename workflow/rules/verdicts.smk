@@ -9,7 +9,7 @@ rule judge_claims:
             RESULTS / "tables/claims.csv",
             caption="../report/table_claims.rst",
             category="0 Claims judged",
-            labels={"content": "the study's claims on this data", "form": "table"},
+            labels={"content": "the study's claims on this data (table)"},
         ),
         page=RESULTS / "report/claims.rst",
     log:
@@ -43,7 +43,7 @@ rule plot_claims:
             RESULTS / "figures/claims.png",
             caption="../report/claims.rst",
             category="0 Claims judged",
-            labels={"content": "verdicts beside the published values", "form": "figure"},
+            labels={"content": "verdicts beside the published values (figure)"},
         ),
         pdf=RESULTS / "figures/claims.pdf",
         page=RESULTS / "report/claims_figure.rst",
@@ -76,7 +76,7 @@ rule write_provenance:
             RESULTS / "provenance.json",
             caption="../report/provenance.rst",
             category="5 Provenance",
-            labels={"content": "versions, config, code and inputs", "form": "JSON"},
+            labels={"content": "versions, config, code and inputs (JSON)"},
         ),
     log:
         LOGS / "write_provenance.log",
@@ -108,7 +108,7 @@ rule tabulate_resources:
             RESULTS / "tables/resources.csv",
             caption="../report/table_resources.rst",
             category="5 Provenance",
-            labels={"content": "time, memory and GPUs by rule", "form": "table"},
+            labels={"content": "time, memory and GPUs by rule (table)"},
         ),
     log:
         LOGS / "tabulate_resources.log",

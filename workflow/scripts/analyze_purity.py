@@ -10,18 +10,17 @@ Exit status: 0, 1 for a file that cannot be used, 2 for a wrong argument.
 """
 
 import argparse
-import csv
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from lib.checkpoints import read_projections
-from lib.files import atomic_path
 from lib.progress import start_log
 from lib.purity import MEASURES, measure, neuron_cosines
 from lib.statistics import (
@@ -32,10 +31,7 @@ from lib.statistics import (
     pair_mean_difference,
     verdict,
 )
-from lib.tables import align_columns
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from lib.tables import align_columns, write_table
 
 PROGRAM = "analyze_purity.py"
 COLUMNS = (
@@ -209,8 +205,9 @@ def _measure(
     row |= {"avg_abs_cos_sim_low": mean.low, "avg_abs_cos_sim_high": mean.high}
     if reference is not None:
         difference = pair_mean_difference(reference.magnitudes, magnitudes)
+        level = reference.row["avg_abs_cos_sim"] or math.nan  # 0: neurons at right angles
         row |= {
-            "relative_change": difference.estimate / reference.row["avg_abs_cos_sim"],
+            "relative_change": difference.estimate / level,
             "difference": difference.estimate,
             "difference_low": difference.low,
             "difference_high": difference.high,
@@ -228,30 +225,24 @@ def write_outputs(arguments: argparse.Namespace, analyses: Sequence[Analysis]) -
     path = None
     try:
         if path := arguments.output_csv:
-            write_csv(path, rows)
+            write_table(path, [dict.fromkeys(COLUMNS) | row for row in rows])
         # Matplotlib takes a second to import: only where a figure is asked for
         if path := arguments.output_plot:
             from lib.figure_projections import draw_projection_means
+            from lib.figures import save_figure
 
-            save_figure(path, draw_projection_means(rows))
+            save_figure(draw_projection_means(rows), path)
         if path := arguments.output_hist:
             from lib.figure_projections import draw_projection_histograms
+            from lib.figures import save_figure
 
             magnitudes = {
                 (each.row["label"], each.row["projection"]): (each.magnitudes, each.row["width"])
                 for each in analyses
             }
-            save_figure(path, draw_projection_histograms(magnitudes))
+            save_figure(draw_projection_histograms(magnitudes), path)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows under `COLUMNS`."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def format_table(rows: Sequence[dict[str, Any]]) -> str:
@@ -285,12 +276,6 @@ def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
         f"[{low:+.4f}, {high:+.4f}]",
         answer,
     )
-
-
-def save_figure(path: Path, figure: "Figure") -> None:
-    """Write a figure in the format that the path's suffix names."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=200)
 
 
 def get_rule_arguments(job: Any) -> list[str]:

@@ -35,7 +35,7 @@ for (dataset, archives), (train, test) in zip(params.archives.items(), names, st
     tensors[f"train/{dataset}/images"] = extract(select_rows(archives, rows), total=len(rows))
     tensors[f"train/{dataset}/labels"] = labels[rows]
 if source.pairs:
-    keys, captions = select_held_out(source.pairs, params.pairs)
+    keys, captions = select_held_out(source.pairs, params.pairs, params.context_length)
     tensors["pairs/images"] = extract(select_samples(source.pairs, keys), total=len(keys))
     tokenize = get_tokenizer(architecture)
     tensors["pairs/texts"] = extract_texts(towers, tokenize, captions, params.batch_size, device)

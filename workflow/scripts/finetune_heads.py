@@ -29,7 +29,8 @@ digests = [params.code, device.type, *map(sha256, source)]
 tune = partial(finetune, head, device=device, group=group)
 select = partial(select_pairs, images, texts, table.captions)
 aligned = np.arange(len(table.keys))
-score = choose_score(select(aligned, table.rows("validation")), dataset, device)  # never swapped
+held_out = select(aligned, table.rows("validation"))  # never swapped
+score = choose_score(held_out, dataset, device, params.context_length)
 results = {}
 for seed, path in itertools.zip_longest(params.seeds, source.permutations):
     train = select(np.load(path) if path else aligned, table.rows("train"))
