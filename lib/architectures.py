@@ -10,7 +10,7 @@ import importlib.util
 import json
 from pathlib import Path
 
-from lib.files import atomic_path
+from lib.json_files import read_json, write_json
 
 _CONTEXT_LENGTH, _IMAGE_SIZE = 77, 224  # open_clip's defaults
 
@@ -50,7 +50,7 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
     """
     path = Path(root) / path
     try:
-        architecture = json.loads(path.read_text())
+        architecture = read_json(path)
     except FileNotFoundError as error:
         raise ValueError(f"The architecture {path} does not exist.") from error
     except json.JSONDecodeError as error:
@@ -63,8 +63,7 @@ def read_architecture(path: str | Path, root: str | Path = ".") -> dict:
 
 def write_architecture(path: str | Path, architecture: dict) -> None:
     """Write an architecture as JSON."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(architecture, indent=1) + "\n")
+    write_json(path, architecture)
 
 
 def explain_refusal(architecture: dict) -> str | None:

@@ -68,6 +68,7 @@ PLURALS = {"model": "models", "dataset": "datasets"}
 # How each measure is told: an accuracy of 1 is 100 points.
 SCALES = {"accuracy": (100.0, "points"), "silhouette": (1.0, "silhouette")}
 PRETRAINED = ("pretrained", None, None)  # strategy, Cs and seed; more pretrainings have a seed
+SLOPE_CLAIM = "mean |cos| grows with Cs"
 MIN_PRETRAININGS = 3  # of each of two models, for an interval over them
 
 # Sun et al. (2025): what the text says, beside what its own tables and figures give.
@@ -231,7 +232,7 @@ def judge_cosines(table: pd.DataFrame) -> list[dict]:
             last = f"mean |cos| is higher at Cs {cs[-1]:g} than at 0"
             is_published = not model and strategy == "similar"
             for claim, effect, unit, told in (
-                ("mean |cos| grows with Cs", slope, "|cos| per unit of Cs", _published_slope()),
+                (SLOPE_CLAIM, slope, "|cos| per unit of Cs", _published_slope()),
                 (last, change, "%", Published("+114% (text); +127% (figure)", 114, 127)),
             ):
                 told = told if is_published else Published()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.claims import count_cases, describe_recipes, select_headlines
+from lib.claims import SLOPE_CLAIM, count_cases, describe_recipes, select_headlines
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
 INTRODUCTION = f"""\
@@ -54,7 +54,6 @@ EXPERIMENTS = {
     2: "Experiment 2: neurons pruned",
     3: "Experiment 3: captions misaligned",
 }
-SLOPE_CLAIM = "mean |cos| grows with Cs"
 
 
 def format_page(claims: pd.DataFrame, sensitivity: pd.DataFrame | None, is_drawn: bool) -> str:

@@ -11,14 +11,14 @@ from lib.layouts import from_open_clip
 
 
 def write_checkpoint(
-    path: str | Path, weights: dict[str, torch.Tensor], head: Head, record: dict, layout: str
+    path: str | Path, weights: dict[str, torch.Tensor], head: Head, epoch: int, layout: str
 ) -> None:
     """Write a pretrained model with other projections, as the original does: {epoch, state_dict}.
 
     Args:
         weights: of the pretrained model, under open_clip's names.
         head: the projections that take the place of its own.
-        record: the epoch's record in log.txt.
+        epoch: counted from 0, as in log.txt.
         layout: the names that the file gets, "open_clip" or "laclip" (see `lib.layouts`): it can be
             loaded where the base model came from.
 
@@ -28,7 +28,7 @@ def write_checkpoint(
     state = from_open_clip(replace_head(weights, head), layout)
     # through a stream: torch writes the name of a path into the file
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        torch.save({"epoch": record["epoch"], "state_dict": state}, stream)
+        torch.save({"epoch": epoch, "state_dict": state}, stream)
 
 
 def replace_head(weights: dict[str, torch.Tensor], head: Head) -> dict[str, torch.Tensor]:

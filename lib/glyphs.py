@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lib.corpus import CaptionTable, Sample, encode_json, write_captions, write_shard
-from lib.files import atomic_path
+from lib.datasets import write_prompts
 from lib.progress import Progress
 
 # "zero".."nine" would not do: TF-IDF's stop words hold most of the number words, and its tokeniser
@@ -274,14 +274,12 @@ def draw_corpus(
 
 
 def draw_dataset(
-    settings: DatasetSettings, shard: str | Path, classes: str | Path, templates: str | Path
+    settings: DatasetSettings, shard: str | Path, names: str | Path, templates: str | Path
 ) -> None:
     """Draw a downstream dataset: its shard (`key.png`, `key.cls`), class names and templates."""
     task = TASKS[settings.task]
     write_shard(shard, _draw_images(settings))
-    for path, lines in ((classes, task.classes), (templates, [task.template])):
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_prompts(names, templates, task.classes, [task.template])
 
 
 @cache

@@ -6,7 +6,8 @@ data say; Holm's correction (`lib.statistics`) multiplies it. Known from the con
 
 import math
 
-LEVEL = 0.05  # of every verdict, as in `lib.statistics`
+from lib.statistics import LEVEL
+
 PROJECTIONS, MEASURES = ("image", "text"), ("accuracy", "silhouette")
 
 

@@ -105,13 +105,13 @@ def draw_pairs(
         _draw_run(settings, settings.pairs, seed, share, "training")
         for seed, share in zip(seeds, shares, strict=True)
     ]
-    return _embed(settings, dictionaries, runs)
+    return _embed(dictionaries, runs)
 
 
 def draw_clean_pairs(settings: PairSettings, dictionaries: Dictionaries, seeds: list[int]) -> Pairs:
     """Clean pairs of each seed that no run trains on."""
     runs = [_draw_run(settings, settings.held_out, seed, 0.0, "held out") for seed in seeds]
-    return _embed(settings, dictionaries, runs)
+    return _embed(dictionaries, runs)
 
 
 def draw_test(settings: PairSettings, dictionaries: Dictionaries, seeds: list[int]) -> ZeroShotTest:
@@ -172,7 +172,7 @@ def _draw_run(settings: PairSettings, n: int, seed: int, share: float, purpose: 
     )
 
 
-def _embed(settings: PairSettings, dictionaries: Dictionaries, runs: list[_Run]) -> Pairs:
+def _embed(dictionaries: Dictionaries, runs: list[_Run]) -> Pairs:
     codes, text_codes, image_noise, text_noise, is_clean = map(torch.stack, zip(*runs, strict=True))
     return Pairs(
         codes @ dictionaries.image.mT + image_noise,

@@ -1,7 +1,7 @@
 """Intervals, tests and verdicts: how sure a measurement is, and against which source of variation.
 
 Each function names the sources that its interval covers: images, seeds, neuron orders or neurons.
-Intervals are of 95% unless asked otherwise, p values are two-sided, and a p is never smaller than
+Intervals are of 95%, p values are two-sided, and a p is never smaller than
 its interval says: where p <= 0.05, the interval lies on one side of 0. `benchmarks/verdicts.py`
 measures how often all this is wrong in studies without any effect.
 """
@@ -38,7 +38,7 @@ class Effect(NamedTuple):
     p: float
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+def wilson_interval(successes: int, trials: int) -> Interval:
     """Share of successes with Wilson's score interval (Wilson 1927): images, drawn independently.
 
     Raises:
@@ -46,7 +46,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     """
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"expected 0 to {trials} successes of 1 or more, found {successes}")
-    z = _normal_quantile(confidence)
+    z = _normal_quantile()
     share = successes / trials
     scale = 1 + z * z / trials
     centre = (share + z * z / (2 * trials)) / scale
@@ -89,14 +89,14 @@ def paired_effect(strata: Sequence[np.ndarray], seed: int, draws: int = 2000) ->
     return Effect(estimate, float(low), float(high), p)
 
 
-def mean_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
+def mean_interval(values: np.ndarray) -> Interval:
     """Mean with Student's interval; of a single value the bounds are not a number.
 
     Args:
         values: of seeds, or of images where they are independent (pseudo-values, not silhouettes).
     """
     values = _finite_vector(values, "values of a mean", 1)
-    half = _t_half_width(values, confidence) / math.sqrt(len(values))
+    half = _t_half_width(values) / math.sqrt(len(values))
     return _around(float(values.mean()), half)
 
 
@@ -129,7 +129,7 @@ def mean_effect(values: np.ndarray, strata: Sequence[np.ndarray] = ()) -> Effect
         return Effect(0.0, 0.0, 0.0, 1.0) if estimate == 0 else Effect(estimate, *[math.nan] * 3)
     degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
     error = math.sqrt(variance)
-    half = _t_quantile(1 - LEVEL, degrees) * error
+    half = _t_quantile(degrees) * error
     return Effect(estimate, estimate - half, estimate + half, _t_test(estimate / error, degrees))
 
 
@@ -232,7 +232,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(p), np.nan, result)
 
 
-def pair_mean(values: np.ndarray, confidence: float = 0.95) -> Interval:
+def pair_mean(values: np.ndarray) -> Interval:
     """Mean over all pairs of neurons with an interval for the neurons' variation.
 
     Such a mean is a U-statistic of degree two (Hoeffding 1948): pairs that share a neuron are not
@@ -265,12 +265,10 @@ def pair_mean(values: np.ndarray, confidence: float = 0.95) -> Interval:
     shared = max(sharing - disjoint, 0.0)
     single = max(squares / cells - disjoint, 0.0)
     error = math.sqrt((4 * (n - 2) * shared + 2 * single) / cells)
-    return _around(float(mean), _t_quantile(confidence, n - 1) * error)
+    return _around(float(mean), _t_quantile(n - 1) * error)
 
 
-def pair_mean_difference(
-    first: np.ndarray, second: np.ndarray, confidence: float = 0.95
-) -> Interval:
+def pair_mean_difference(first: np.ndarray, second: np.ndarray) -> Interval:
     """Difference second - first of the mean over pairs of neurons, e.g. of two checkpoints' |cos|.
 
     With as many neurons in both, neuron j is the same neuron in both (two fine-tunes of one model)
@@ -284,8 +282,8 @@ def pair_mean_difference(
     """
     first, second = np.asarray(first), np.asarray(second)
     if first.shape == second.shape:
-        return pair_mean(second - first, confidence)
-    one, other = pair_mean(first, confidence), pair_mean(second, confidence)
+        return pair_mean(second - first)
+    one, other = pair_mean(first), pair_mean(second)
     half = math.hypot(one.high - one.estimate, other.high - other.estimate)
     return _around(other.estimate - one.estimate, half)
 
@@ -355,17 +353,18 @@ def _finite_vector(values: np.ndarray, what: str, least: int) -> np.ndarray:
     return values
 
 
-def _t_half_width(values: np.ndarray, confidence: float) -> float:
+def _t_half_width(values: np.ndarray) -> float:
     """Student's quantile times the sample's standard deviation; not a number for one value."""
     if len(values) < 2:
         return math.nan
-    return _t_quantile(confidence, len(values) - 1) * float(values.std(ddof=1))
+    return _t_quantile(len(values) - 1) * float(values.std(ddof=1))
 
 
-def _t_quantile(confidence: float, degrees: float) -> float:
+def _t_quantile(degrees: float) -> float:
+    """What Student's t exceeds, upwards or downwards, with probability `LEVEL`."""
     from scipy.special import stdtrit  # imported late: it takes longer than all of NumPy
 
-    return float(stdtrit(degrees, (1 + confidence) / 2))
+    return float(stdtrit(degrees, 1 - LEVEL / 2))
 
 
 def _t_test(statistic: float, degrees: float) -> float:
@@ -375,10 +374,10 @@ def _t_test(statistic: float, degrees: float) -> float:
     return float(2 * stdtr(degrees, -abs(statistic)))
 
 
-def _normal_quantile(confidence: float) -> float:
+def _normal_quantile() -> float:
     from scipy.special import ndtri
 
-    return float(ndtri((1 + confidence) / 2))
+    return float(ndtri(1 - LEVEL / 2))
 
 
 def _around(estimate: float, half: float) -> Interval:

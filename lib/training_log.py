@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.files import atomic_path
+from lib.json_files import read_json, write_json
 
 
 def write_histories(path: str | Path, histories: Mapping[int, Sequence[dict]]) -> None:
     """Write the records of all epochs of several fine-tunes, by seed, as JSON."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(histories, indent=1))
+    write_json(path, histories)
 
 
 def read_histories(path: str | Path) -> dict[int, list[dict]]:
     """Read what `write_histories` wrote."""
-    return {int(seed): history for seed, history in json.loads(Path(path).read_text()).items()}
+    return {int(seed): history for seed, history in read_json(path).items()}
 
 
 def write_log(path: str | Path, history: Sequence[dict]) -> None:

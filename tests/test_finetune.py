@@ -229,7 +229,7 @@ def test_exported_checkpoint_loads_back_into_open_clip(tmp_path, tiny_architectu
         generator.normal(size=(32, 16)).astype(np.float32),
         math.log(10),
     )
-    write_checkpoint(tmp_path / "checkpoint.pt", weights, head, {"epoch": 9}, "open_clip")
+    write_checkpoint(tmp_path / "checkpoint.pt", weights, head, 9, "open_clip")
     model = build_model(tiny_architecture, seed=2)
     stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     model.load_state_dict(stored["state_dict"])

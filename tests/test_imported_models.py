@@ -110,7 +110,7 @@ def test_an_exported_laclip_embeds_as_the_pipeline(
 ):
     head = change(towers_and_head[1])
     weights = to_open_clip(state, "laclip")
-    write_checkpoint(tmp_path / "checkpoint.pt", weights, head, {"epoch": 9}, "laclip")
+    write_checkpoint(tmp_path / "checkpoint.pt", weights, head, 9, "laclip")
     stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     exported = stored["state_dict"]
     assert stored["epoch"] == 9 and exported.keys() == state.keys()
@@ -193,7 +193,7 @@ def test_an_export_loads_back_by_open_clips_own_loader(tmp_path, name):
     weights = {key: value.clone() for key, value in model.state_dict().items()}
     towers, head = split_head(model)
     head = change(head)
-    write_checkpoint(path, weights, head, {"epoch": 3}, "open_clip")
+    write_checkpoint(path, weights, head, 3, "open_clip")
     loaded = build_model(architecture, seed=5).eval()
     open_clip.load_checkpoint(loaded, str(path), strict=True)
     pixels, tokens = draw_pixels(32), get_tokenizer(architecture)(CAPTIONS)

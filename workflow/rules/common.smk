@@ -51,6 +51,7 @@ LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 # Sections that a study leaves out are experiments that it leaves out.
 CORPUS = config.get("corpus", {}).get("name", "none")
+CAPTIONS = DATA / f"corpora/{CORPUS}/captions.parquet"
 CORPUS_KIND = config.get("corpus", {}).get("kind", "none")
 # Models that only lend their projections have no towers: nothing else is computed of them.
 MODELS = {model["name"]: model for model in config["models"] if model["kind"] != "projections"}

@@ -4,7 +4,7 @@
 rule draw_corpus:
     output:
         shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
     log:
         LOGS / "draw_corpus.log",
     benchmark:

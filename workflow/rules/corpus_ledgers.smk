@@ -40,7 +40,7 @@ rule tabulate_corpus:
         originals=get_brought("rewrites", "captions"),
         rewritten=get_rewritten_list(),
     output:
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
     log:
         LOGS / "tabulate_corpus.log",
     benchmark:

@@ -45,7 +45,7 @@ def get_chunk_captions(wildcards):
     A chunk that has the features of every pair that its shards give needs no more, whatever the
     table comes to say: more shards, or more pairs of other shards, leave it as it is.
     """
-    captions = DATA / f"corpora/{CORPUS}/captions.parquet"
+    captions = CAPTIONS
     origin = DATA / f"features/{wildcards.model}/{CORPUS}/images/{wildcards.chunk}.json"
     is_complete = origin.exists() and json.loads(origin.read_text())["complete"]
     return ancient(captions) if is_complete else captions

@@ -3,7 +3,7 @@
 
 rule find_neighbours:
     input:
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
     output:
         neighbours=DATA / f"corpora/{CORPUS}/neighbours.npz",
     log:
@@ -29,7 +29,7 @@ rule find_neighbours:
 
 rule swap_captions:
     input:
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
         neighbours=DATA / f"corpora/{CORPUS}/neighbours.npz",
     output:
         permutations=[RESULTS / f"permutations/{{swap}}{suffix}.npy" for suffix in SEED_SUFFIXES],
@@ -100,7 +100,7 @@ rule extract_corpus_texts:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
         architecture=DATA / "models/{model}/architecture.json",
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
     output:
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         origin=DATA / f"features/{{model}}/{CORPUS}/texts.json",
@@ -131,7 +131,7 @@ rule extract_corpus_texts:
 rule finetune_heads:
     input:
         head=RESULTS / "heads/{model}/pretrained.safetensors",
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
         images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         permutations=get_permutations,

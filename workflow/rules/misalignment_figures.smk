@@ -7,7 +7,7 @@ GALLERY_SWAP = get_swap_name(STRATEGIES[0], max(CS, key=CS.get))
 rule plot_gallery:
     input:
         shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
         permutation=RESULTS / f"permutations/{GALLERY_SWAP}.npy",
     output:
         png=report(

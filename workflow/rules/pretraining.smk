@@ -4,7 +4,7 @@
 rule pretrain_model:
     input:
         shards=get_shards(),
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
     output:
         weights=DATA / "models/{model}/weights.safetensors",
         architecture=DATA / "models/{model}/architecture.json",

@@ -4,7 +4,7 @@
 rule detect_swaps:
     input:
         head=RESULTS / "heads/{model}/pretrained.safetensors",
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
         images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         permutations=expand(
@@ -24,7 +24,7 @@ rule detect_swaps:
         runtime=get_growing(60),
     params:
         swaps=[swap | {"seed": seed} for swap in SWAPS.values() for seed in SEEDS],
-        shards_per_job=config.get("finetune", {}).get("shards_per_job"),
+        shards_per_job=config["finetune"]["shards_per_job"],
         code=get_code_hash("detect_swaps.py"),
     message:
         "Detect swapped pairs by {wildcards.model}'s cosines"
@@ -91,7 +91,7 @@ rule plot_detection:
 rule finetune_remedies:
     input:
         head=RESULTS / "heads/{model}/pretrained.safetensors",
-        captions=DATA / f"corpora/{CORPUS}/captions.parquet",
+        captions=CAPTIONS,
         images=get_image_features(),
         texts=DATA / f"features/{{model}}/{CORPUS}/texts.npy",
         permutations=get_permutations,
@@ -112,9 +112,9 @@ rule finetune_remedies:
         processes=get_processes("finetune"),
     params:
         settings=get_remedy_settings(),
-        recipe=get_recipes(FINETUNE_KEYS)["main"] if "finetune" in config else {},
+        recipe=get_recipes(FINETUNE_KEYS)["main"],
         seeds=SEEDS,
-        shards_per_job=config.get("finetune", {}).get("shards_per_job"),
+        shards_per_job=config["finetune"]["shards_per_job"],
         device=config["device"],
         states=lambda wildcards: str(
             DATA / f"states/finetune_remedies/{wildcards.model}/{wildcards.condition}"

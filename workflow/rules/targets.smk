@@ -107,4 +107,4 @@ def get_control_table():
 
 def get_captions():
     """The caption table of the corpus, where the study has one."""
-    return [DATA / f"corpora/{CORPUS}/captions.parquet"] if "corpus" in config else []
+    return [CAPTIONS] if "corpus" in config else []

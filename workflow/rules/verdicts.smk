@@ -27,7 +27,7 @@ rule judge_claims:
         datasets=TESTED,
         replicates=get_run_places(REPLICATES),
         baselines=BASELINES,
-        is_drawn=config.get("corpus", {}).get("kind") == "glyphs",
+        is_drawn=CORPUS_KIND == "glyphs",
         code=get_code_hash("judge_claims.py"),
     message:
         "Judge the study's claims on this data"

@@ -2,15 +2,14 @@
 each most and least, of every test dataset and, where captions are swapped, of held-out pairs."""
 
 import itertools
-import json
 
 import numpy as np
 
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import choose_rows, iterate_rows, read_labels
 from lib.feature_store import gather_rows, open_features, read_dataset_features
-from lib.files import atomic_path
 from lib.heads import read_heads
+from lib.json_files import write_json
 from lib.neurons import describe_purity, describe_ranked, number_tiles, rank_heads
 from lib.progress import start_log
 from lib.thumbnails import COLUMNS, write_sheet
@@ -56,5 +55,4 @@ if source.captions:
     sources.append(about | {"images": describe_ranked(ranked, rows)})
 
 described = {"thumbnail": size, "columns": COLUMNS, "models": purity, "sources": sources}
-with atomic_path(snakemake.output.neurons) as temporary:
-    temporary.write_text(json.dumps(described, separators=(",", ":")))
+write_json(snakemake.output.neurons, described, indent=None)

@@ -1,14 +1,12 @@
 """Makes the scores of a model's image-text cosine as a detector of swapped pairs, a swap each."""
 
-import json
-
 import numpy as np
 
 from lib.corpus import read_captions
 from lib.detection import score_detector
 from lib.feature_store import open_features
-from lib.files import atomic_path
 from lib.heads import read_heads
+from lib.json_files import write_json
 from lib.progress import start_log
 from lib.zeroshot import embed, embed_chunks, pair_cosines
 
@@ -27,5 +25,4 @@ for swap, path in zip(params.swaps, source.permutations, strict=True):
     cosines = pair_cosines(image_embeddings[train], text_embeddings, shown)
     is_swapped = captions[shown] != captions[train]
     scores.append(swap | score_detector(cosines, is_swapped, swap["seed"]))
-with atomic_path(snakemake.output.scores) as temporary:
-    temporary.write_text(json.dumps(scores))
+write_json(snakemake.output.scores, scores)

@@ -1,14 +1,12 @@
 """Makes zero-shot metrics and per-image outcomes of all heads in a file, dataset by dataset."""
 
-import json
-import math
-
 import numpy as np
 
 from lib.evaluation import evaluate
 from lib.feature_store import read_dataset_features
 from lib.files import atomic_path
 from lib.heads import read_heads
+from lib.json_files import write_json
 from lib.progress import Progress, start_log
 
 start_log(snakemake.log[0])
@@ -25,12 +23,7 @@ for features, metrics, per_image in zip(*files, strict=True):
         name: np.stack([result.pop(name) for result in results.values()])
         for name in ("correct", "silhouette_pseudo_values")
     }
-    results = {  # JSON has no NaN
-        label: {name: None if math.isnan(value) else value for name, value in result.items()}
-        for label, result in results.items()
-    }
-    with atomic_path(metrics) as temporary:
-        temporary.write_text(json.dumps(results, indent=1))
+    write_json(metrics, results)
     with atomic_path(per_image) as temporary:
         np.savez(temporary, labels=list(heads), **outcomes)
     progress.advance(1)

@@ -1,11 +1,9 @@
 """Makes zero-shot accuracy and silhouette, on every dataset, of heads fine-tuned after remedies."""
 
-import json
-
 from lib.evaluation import evaluate
 from lib.feature_store import read_dataset_features
-from lib.files import atomic_path
 from lib.heads import read_heads
+from lib.json_files import write_json
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
@@ -17,5 +15,4 @@ for name, path in zip(snakemake.params.datasets, snakemake.input.features, stric
         measured = evaluate(dataset.images, dataset.labels, dataset.texts, head)
         chosen = {key: measured[key] for key in ("accuracy", "silhouette")}
         metrics.append({"head": label, "dataset": name} | chosen)
-with atomic_path(snakemake.output.metrics) as temporary:
-    temporary.write_text(json.dumps(metrics, indent=1))
+write_json(snakemake.output.metrics, metrics)

@@ -17,8 +17,7 @@ progress = Progress("checkpoints", 2 * len(params.seeds), "files")
 histories = read_histories(source.histories)
 for seed, *paths in zip(params.seeds, output.last, output.best, strict=True):
     history = histories[seed]
-    for epoch, path in zip((-1, find_best_epoch(history)), paths, strict=True):
-        record = history[epoch]
-        head = heads[f"{seed}/{record['epoch'] + 1}"]
-        write_checkpoint(path, weights, head, record, params.layout)
+    for epoch, path in zip((len(history) - 1, find_best_epoch(history)), paths, strict=True):
+        head = heads[f"{seed}/{epoch + 1}"]
+        write_checkpoint(path, weights, head, epoch, params.layout)
         progress.advance(1)

@@ -1,9 +1,7 @@
 """Makes TensorBoard's event files of all pretraining and fine-tuning of the study."""
 
-import json
-from pathlib import Path
-
 from lib.events import write_events
+from lib.json_files import read_json
 from lib.progress import start_log
 from lib.tables import read_table
 from lib.training_log import read_log
@@ -25,7 +23,7 @@ def read_purity(path):
 start_log(snakemake.log[0])
 source, output = snakemake.input, snakemake.output
 for history, path in zip(source.pretraining, output.pretraining, strict=True):
-    epochs = json.loads(Path(history).read_text())
+    epochs = read_json(history)
     write_events(path, ((values.pop("epoch"), values) for values in epochs))
 for log, purity, path in zip(source.logs, source.purity, output.finetuning, strict=True):
     write_events(path, [*read_losses(log), *read_purity(purity)])

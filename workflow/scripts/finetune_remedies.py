@@ -1,15 +1,14 @@
 """Makes heads fine-tuned on swapped captions after each remedy, and tells what the remedies did."""
 
-import json
-
 import numpy as np
 
 from lib.corpus import read_captions
 from lib.distributed import start_processes
 from lib.feature_store import open_features
-from lib.files import atomic_path, sha256
+from lib.files import sha256
 from lib.finetune import Recipe, finetune, select_pairs
 from lib.heads import read_heads, write_heads
+from lib.json_files import write_json
 from lib.progress import start_log
 from lib.provenance import describe_origin, read_checkpoint_hash
 from lib.remedy import DROPPED, Settings, apply_remedies, describe_remedy
@@ -50,6 +49,5 @@ group.dismiss_others()
 digest = read_checkpoint_hash(source.head)
 origin = describe_origin(params.code, recipe=params.recipe, checkpoint=digest)
 write_heads(output.heads, heads, origin)
-with atomic_path(output.effects) as temporary:
-    temporary.write_text(json.dumps(effects, indent=1))
+write_json(output.effects, effects)
 states.clear()

@@ -1,13 +1,10 @@
 """Makes the zero-shot, nearest-neighbour, linear-probe and retrieval scores of a model's heads."""
 
-import json
-import math
-
 from lib.downstream import ProbeSettings, measure_classification, measure_retrieval
 from lib.feature_store import read_dataset_features
-from lib.files import atomic_path
 from lib.heads import read_heads
 from lib.held_out import read_held_out
+from lib.json_files import write_json
 from lib.progress import start_log
 from lib.tables import describe_head
 
@@ -38,7 +35,4 @@ rows = [
     for key, scores in by_head.items()
     for score in scores
 ]
-for row in rows:  # JSON has no NaN
-    row |= {bound: None if math.isnan(row[bound]) else row[bound] for bound in ("low", "high")}
-with atomic_path(snakemake.output.scores) as temporary:
-    temporary.write_text(json.dumps(rows, indent=1))
+write_json(snakemake.output.scores, rows)

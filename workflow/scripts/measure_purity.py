@@ -1,10 +1,9 @@
 """Makes misalignment.csv and sensitivity.csv: the purity of both projections of every head."""
 
 import itertools
-import json
-from pathlib import Path
 
 from lib.heads import read_heads
+from lib.json_files import read_json
 from lib.progress import start_log
 from lib.purity import measure_head
 from lib.tables import describe_head, write_table
@@ -12,7 +11,7 @@ from lib.tables import describe_head, write_table
 
 def read_effective_cs(paths) -> dict:
     """Effective Cs by (strategy, nominal Cs, seed)."""
-    swaps = [json.loads(Path(path).read_text()) for path in paths]
+    swaps = map(read_json, paths)
     return {(swap["strategy"], swap["cs"], swap["seed"]): swap["effective_cs"] for swap in swaps}
 
 

@@ -1,11 +1,9 @@
 """Makes a model's weights and its pretrained head of the shards and captions of a corpus."""
 
-import json
-
 from lib.architectures import write_architecture
 from lib.distributed import start_processes
-from lib.files import atomic_path
 from lib.heads import write_heads
+from lib.json_files import write_json
 from lib.models import complete_architecture, save_model, split_head
 from lib.pretrain import Settings, load_pairs, pretrain
 from lib.progress import start_log
@@ -31,8 +29,7 @@ group.dismiss_others()
 architecture = complete_architecture(params.architecture)
 metadata = describe_origin(params.code, architecture=architecture)
 write_architecture(output.architecture, architecture)
-with atomic_path(output.history) as temporary:
-    temporary.write_text(json.dumps(history, indent=1))
+write_json(output.history, history)
 save_model(output.weights, model, metadata)
 write_heads(output.head, {"pretrained": split_head(model)[1]}, metadata)
 states.clear()  # only now is the last one no longer needed

@@ -4,12 +4,10 @@ Each comes with its summary, and with the captions that it gives. Training capti
 validation pairs keep theirs.
 """
 
-import json
-
 from lib.captions import embed_permutation, load_neighbours, summary, swap, write_caption_lines
 from lib.corpus import read_captions
 from lib.feature_store import write_array
-from lib.files import atomic_path
+from lib.json_files import write_json
 from lib.progress import start_log
 
 start_log(snakemake.log[0])
@@ -22,6 +20,5 @@ for seed, permutation_path, summary_path, text_path in zip(
     swapped = swap(neighbours, params.cs, params.strategy, seed, params.top_k)
     permutation = embed_permutation(swapped.permutation, table.rows("train"), len(table.keys))
     write_caption_lines(text_path, [table.captions[row] for row in permutation])
-    with atomic_path(summary_path) as temporary:
-        temporary.write_text(json.dumps(summary(swapped), indent=1))
+    write_json(summary_path, summary(swapped))
     write_array(permutation_path, permutation)

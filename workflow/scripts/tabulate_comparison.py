@@ -1,11 +1,10 @@
 """Makes clip_vs_laclip.csv: zero-shot accuracy and silhouette with their intervals, by model."""
 
 import itertools
-import json
-from pathlib import Path
 
 import numpy as np
 
+from lib.json_files import read_json
 from lib.progress import start_log
 from lib.statistics import mean_interval, wilson_interval
 from lib.tables import write_table
@@ -15,7 +14,7 @@ pairs = itertools.product(snakemake.params.models, snakemake.params.datasets)
 files = zip(snakemake.input.metrics, snakemake.input.per_image, strict=True)
 rows = []
 for (model, dataset), (metrics_file, per_image) in zip(pairs, files, strict=True):
-    metrics = json.loads(Path(metrics_file).read_text())["pretrained"]
+    metrics = read_json(metrics_file)["pretrained"]
     with np.load(per_image) as outcomes:
         silhouette = mean_interval(outcomes["silhouette_pseudo_values"][0])
     count = metrics["n_images"]

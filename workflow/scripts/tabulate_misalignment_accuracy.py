@@ -1,9 +1,8 @@
 """Makes misalignment_accuracy.csv: accuracy and silhouette of every head on every dataset."""
 
 import itertools
-import json
-from pathlib import Path
 
+from lib.json_files import read_json
 from lib.progress import start_log
 from lib.tables import describe_head, write_table
 
@@ -14,7 +13,7 @@ params = snakemake.params
 names = itertools.product(params.models, params.heads, params.datasets)
 rows = []
 for (model, condition, dataset), path in zip(names, snakemake.input.metrics, strict=True):
-    for label, metrics in json.loads(Path(path).read_text()).items():
+    for label, metrics in read_json(path).items():
         measured = {key: metrics[key] for key in MEASURED}
         head = describe_head(condition, label)
         rows.append({"model": model} | head | {"dataset": dataset} | measured)

@@ -1,10 +1,10 @@
 """Makes page.html: the study's curves and its neurons, to look into without a network."""
 
-import json
 from pathlib import Path
 
 from lib.files import atomic_path
 from lib.frames import read_frame
+from lib.json_files import read_json
 from lib.page import collect, read_texts, render_page
 from lib.progress import start_log
 
@@ -13,7 +13,7 @@ source = snakemake.input
 # a table is there only where the study has its experiment
 experiments = ("pruning", "misalignment", "accuracy")
 data = collect(
-    json.loads(Path(source.neurons).read_text(encoding="utf-8")),
+    read_json(source.neurons),
     [Path(path).read_bytes() for path in source.sheets],
     read_frame(source.comparison),
     **{name: read_frame(source[name][0]) if source[name] else None for name in experiments},

@@ -1,8 +1,7 @@
 """Makes provenance.json: versions, configuration, hashes of code, inputs and tables."""
 
-import json
-
-from lib.files import atomic_path, sha256
+from lib.files import sha256
+from lib.json_files import write_json
 from lib.progress import start_log
 from lib.provenance import merge_versions, read_origin
 
@@ -19,5 +18,4 @@ manifest = {
     },
     "tables": {path: sha256(path) for path in source.tables},
 }
-with atomic_path(snakemake.output.manifest) as temporary:
-    temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+write_json(snakemake.output.manifest, manifest)
