@@ -26,7 +26,7 @@ from lib.datasets import read_labels, read_prompts
 from lib.evaluation import evaluate, evaluate_embeddings
 from lib.feature_store import read_dataset_features
 from lib.features import extract_images, extract_texts
-from lib.finetune import Pairs, Recipe, finetune, select_pairs
+from lib.finetune import FeaturePairs, Recipe, finetune, select_pairs
 from lib.frames import read_frame
 from lib.heads import Head, read_heads
 from lib.models import (
@@ -271,7 +271,9 @@ def _milliseconds(action: Callable[[], object]) -> str:
     return f"{1000 * _seconds(action):.0f} ms"
 
 
-def _aligned_pairs(images: list[np.ndarray], texts: np.ndarray, captions: list, rows) -> Pairs:
+def _aligned_pairs(
+    images: list[np.ndarray], texts: np.ndarray, captions: list, rows
+) -> FeaturePairs:
     return select_pairs(images, texts, captions, np.arange(len(captions)), rows)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.download import Settings, download_shard, read_links
+from lib.download import DownloadSettings, download_shard, read_links
 from lib.fetch import Limits
 
 # The default patience and manners; the hosts are those of benchmarks/web.py.
@@ -21,7 +21,7 @@ def download(urls: Path, folder: Path, shard: int, rows: int, threads: int) -> N
     """Download one shard, as workflow/scripts/download_shard.py does."""
     links = read_links(urls, shard * rows, rows)
     paths = [folder / f"{shard:05d}.{suffix}" for suffix in ("tar", "parquet")]
-    download_shard(links, *paths, Settings(LIMITS, threads=threads))
+    download_shard(links, *paths, DownloadSettings(LIMITS, threads=threads))
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def prepare_ours(model: str, measured: int, pairs: int, batch: int) -> Callable[
     import torch
 
     from lib.features import extract_images, extract_texts
-    from lib.finetune import Pairs, finetune
+    from lib.finetune import FeaturePairs, finetune
     from lib.models import get_tokenizer, get_transform
 
     architecture = get_architecture(model)
@@ -43,7 +43,7 @@ def prepare_ours(model: str, measured: int, pairs: int, batch: int) -> Callable[
     transform, tokenize = get_transform(architecture), get_tokenizer(architecture)
     captions, device, recipe = draw_captions(measured), torch.device("cpu"), make_recipe(batch)
 
-    def train(pairs: Pairs, seed: int) -> np.ndarray:
+    def train(pairs: FeaturePairs, seed: int) -> np.ndarray:
         first = []
         finetune(head, pairs, lambda head: first.append(head) or 0.0, recipe, seed)
         return first[0].image_projection
@@ -61,12 +61,12 @@ def prepare_ours(model: str, measured: int, pairs: int, batch: int) -> Callable[
             lambda: found.update(texts=extract_texts(towers, tokenize, captions, batch, device))
         )
         rows = np.arange(measured)
-        projection = train(Pairs([found["images"][None]], rows, found["texts"], rows), 0)
+        projection = train(FeaturePairs([found["images"][None]], rows, found["texts"], rows), 0)
         rows = np.arange(pairs)
         images, texts = (found[name][rows % measured] for name in ("images", "texts"))
         for views in VIEWS:
             seen = [np.broadcast_to(images, (views, *images.shape))]
-            some = Pairs(seen, rows, texts, rows)
+            some = FeaturePairs(seen, rows, texts, rows)
             heads = time_action(lambda some=some: [train(some, seed) for seed in range(HEADS)])
             seconds[f"heads, views {views}"] = heads
         return {"seconds": seconds, "projection": projection[:4, :4].tolist()}

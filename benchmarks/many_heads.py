@@ -62,13 +62,13 @@ def prepare_whole(
     import torch
 
     from lib.feature_store import DatasetFeatures
-    from lib.finetune import Pairs, Recipe, finetune
+    from lib.finetune import FeaturePairs, Recipe, finetune
     from lib.heads import Head
     from lib.validation import score_zero_shot
 
     (images, texts), weights = draw_features(count)
     rows = np.arange(count)
-    pairs = Pairs([images.numpy()[None]], rows, texts.numpy(), rows)
+    pairs = FeaturePairs([images.numpy()[None]], rows, texts.numpy(), rows)
     (seen, _), _ = draw_features(validation)
     prompts = torch.randn(1000, 7, TEXT_WIDTH, generator=torch.Generator().manual_seed(1))
     labels = np.arange(validation) % 1000

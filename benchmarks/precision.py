@@ -26,7 +26,7 @@ from lib.architectures import read_architecture
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import choose_rows, iterate_rows, read_labels, read_prompts
 from lib.devices import select_device
-from lib.feature_store import DatasetFeatures, store
+from lib.feature_store import DatasetFeatures, to_storage
 from lib.features import extract_images, extract_texts
 from lib.finetune import Recipe, finetune, select_pairs
 from lib.heads import Head, read_heads
@@ -140,7 +140,7 @@ def encode(subject: Subject, config: dict, arguments: argparse.Namespace) -> Fea
 
 def halve(features: np.ndarray) -> np.ndarray:
     """What comes back of features that were stored in float16."""
-    return store(features, "float16").astype(np.float32)
+    return to_storage(features, "float16").astype(np.float32)
 
 
 def measure_figures(

@@ -20,20 +20,20 @@ def draw_pairs(architecture: dict, count: int):
     """Pixels (n, size, size, 3) uint8 and tokens (1, n, context) int32, at random."""
     import torch
 
-    from lib.pretrain import Pairs
+    from lib.pretrain import PixelPairs
 
     generator = torch.Generator().manual_seed(0)
     size, text = architecture["vision_cfg"]["image_size"], architecture["text_cfg"]
     pixels = torch.randint(0, 256, (count, size, size, 3), generator=generator, dtype=torch.uint8)
     tokens = torch.randint(1, 1000, (1, count, text["context_length"]), generator=generator)
     tokens[:, :, -1] = text["vocab_size"] - 1  # the end of a text
-    return Pairs(pixels, tokens.to(torch.int32))
+    return PixelPairs(pixels, tokens.to(torch.int32))
 
 
 def make_settings():
-    from lib.pretrain import Settings as Recipe
+    from lib.pretrain import PretrainSettings
 
-    return Recipe(1, BATCH, LR, 0, WEIGHT_DECAY, ("raw",), seed=0)
+    return PretrainSettings(1, BATCH, LR, 0, WEIGHT_DECAY, ("raw",), seed=0)
 
 
 def prepare_ours(model: str, steps: int, batch: int) -> Callable[[], list[float]]:

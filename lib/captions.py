@@ -190,7 +190,7 @@ def order_by_terms(vectors: csr_matrix) -> np.ndarray:
     return np.lexsort(keys[::-1])  # the last key is the first to be sorted by
 
 
-def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
+def write_neighbours(path: str | Path, neighbours: Neighbours) -> None:
     """Write an uncompressed .npz; the same neighbours give the same bytes."""
     vectors = neighbours.vectors
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
@@ -207,8 +207,8 @@ def save_neighbours(path: str | Path, neighbours: Neighbours) -> None:
         )
 
 
-def load_neighbours(path: str | Path) -> Neighbours:
-    """Read what `save_neighbours` wrote."""
+def read_neighbours(path: str | Path) -> Neighbours:
+    """Read what `write_neighbours` wrote."""
     with np.load(path) as stored:
         parts = tuple(stored[f"vectors_{part}"] for part in ("data", "indices", "indptr"))
         vectors = csr_matrix(parts, shape=tuple(stored["vectors_shape"].tolist()))
@@ -262,7 +262,7 @@ def pair_similarities(neighbours: Neighbours, pairs: np.ndarray) -> np.ndarray:
     return np.asarray(first.multiply(second).sum(axis=1)).reshape(-1)
 
 
-def summary(swapped: Swap) -> dict[str, str | int | float | None]:
+def summarise_swap(swapped: Swap) -> dict[str, str | int | float | None]:
     """A row of the table of captions; the similarities are None where nothing was swapped."""
     similarities = swapped.similarities
     some = len(similarities) > 0
@@ -278,7 +278,7 @@ def summary(swapped: Swap) -> dict[str, str | int | float | None]:
     }
 
 
-def embed_permutation(permutation: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
+def extend_permutation(permutation: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
     """A permutation of `rows` (k,) as one of a whole table of `total` rows, the others in place."""
     whole = np.arange(total)
     whole[rows] = np.asarray(rows)[permutation]

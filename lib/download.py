@@ -45,7 +45,7 @@ WINDOW = 1024  # URLs under way or waiting for an earlier one to be written: bou
 
 
 @dataclass(frozen=True)
-class Settings:
+class DownloadSettings:
     """How images are fetched and kept.
 
     Attributes:
@@ -101,7 +101,7 @@ def download_shard(
     links: Sequence[Link],
     shard: str | Path,
     ledger: str | Path,
-    settings: Settings,
+    settings: DownloadSettings,
     keys: Container[str] | None = None,
 ) -> None:
     """Download the images of some links into a shard and its ledger.
@@ -165,7 +165,7 @@ def read_settled(
     return {row["key"]: row for row in read_ledger(ledger) if row["status"] in settled}
 
 
-def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Result]:
+def iterate_results(links: Sequence[Link], settings: DownloadSettings) -> Iterator[Result]:
     """Fetch links side by side, and yield what came of each in their order."""
     with asyncio.Runner() as runner, ThreadPoolExecutor(settings.threads) as pool:
         results = _fetch_in_order(links, settings, pool)
@@ -189,7 +189,7 @@ def iterate_results(links: Sequence[Link], settings: Settings) -> Iterator[Resul
 
 
 async def _fetch_in_order(
-    links: Sequence[Link], settings: Settings, pool: ThreadPoolExecutor
+    links: Sequence[Link], settings: DownloadSettings, pool: ThreadPoolExecutor
 ) -> AsyncIterator[Result]:
     """At most `WINDOW` links are under way, or done and waiting for an earlier one."""
     limits = settings.limits
@@ -224,7 +224,7 @@ async def _fetch_in_order(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def make_result(link: Link, fetched: Fetched, settings: Settings) -> Result:
+def make_result(link: Link, fetched: Fetched, settings: DownloadSettings) -> Result:
     """Decode what was fetched: a row of the ledger, and a sample if it is an image."""
     row = _describe(link) | {"http_code": fetched.http_code, "attempts": fetched.attempts}
     if fetched.body is None:
@@ -238,7 +238,7 @@ def _describe(link: Link) -> dict:
     return {"row": link.row, "key": link.key, "caption": link.caption, "url": link.url}
 
 
-def _get_fingerprints(links: Sequence[Link], settings: Settings) -> dict[bytes, bytes]:
+def _get_fingerprints(links: Sequence[Link], settings: DownloadSettings) -> dict[bytes, bytes]:
     """Hashes of what decides what a URL's content becomes, and whether it is refused for good.
 
     A success stays one under other limits, so that none of these is part of the first. How patient

@@ -103,7 +103,7 @@ def gather_rows(chunks: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
     return gathered
 
 
-def store(features: np.ndarray, dtype: str) -> np.ndarray:
+def to_storage(features: np.ndarray, dtype: str) -> np.ndarray:
     """Features as they are kept on disk.
 
     Args:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from lib.ahead import run_ahead, transform_ahead
 from lib.corpus import Sample, decode_image, select_samples
-from lib.feature_store import store
+from lib.feature_store import to_storage
 from lib.files import atomic_path
 from lib.progress import Progress
 
@@ -80,7 +80,7 @@ def extract_views(
         }
         write_array_header_1_0(stream, header)
         for block in itertools.chain([first], blocks):  # a view: all images, view after view
-            stream.write(store(block, storage).tobytes())
+            stream.write(to_storage(block, storage).tobytes())
             progress.advance(len(block))
 
 

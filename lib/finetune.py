@@ -47,7 +47,7 @@ class Recipe:
     eps: float = 1e-8
 
 
-class Pairs(NamedTuple):
+class FeaturePairs(NamedTuple):
     """Features of image-caption pairs, before the projections.
 
     Attributes:
@@ -83,7 +83,7 @@ class Finetuned(NamedTuple):
 
 def finetune(
     head: Head,
-    train: Pairs,
+    train: FeaturePairs,
     score: Callable[[Head], float],
     recipe: Recipe,
     seed: int,
@@ -185,11 +185,11 @@ def select_pairs(
     captions: Sequence[str],
     permutation: np.ndarray,
     rows: np.ndarray,
-) -> Pairs:
+) -> FeaturePairs:
     """The pairs of some rows of a corpus, each image with the caption that a permutation gives it.
 
     Args:
-        images: chunks of (views, n, image width), as `Pairs` has them.
+        images: chunks of (views, n, image width), as `FeaturePairs` has them.
         texts: (n, text width), float16 or float32; captions: n texts.
         permutation: (n,) row i shows the caption of row permutation[i]; a negative one leaves the
             pair out.
@@ -198,10 +198,12 @@ def select_pairs(
     rows = rows[permutation[rows] >= 0]
     shown = permutation[rows]
     shown_texts = texts[shown].astype(np.float32, copy=False)
-    return Pairs(images, rows, shown_texts, np.asarray(captions, dtype=object)[shown])
+    return FeaturePairs(images, rows, shown_texts, np.asarray(captions, dtype=object)[shown])
 
 
-def _iterate_views(pairs: Pairs, epochs: range, device: torch.device) -> Iterator[torch.Tensor]:
+def _iterate_views(
+    pairs: FeaturePairs, epochs: range, device: torch.device
+) -> Iterator[torch.Tensor]:
     """Image features (n, image width) of each epoch, on the device.
 
     A single view is gathered once. Of several, a thread gathers the next while a GPU trains, which

@@ -205,7 +205,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def write_caption(
+def describe_scene(
     scene: Scene, noise: Noise, template: str, rng: np.random.Generator
 ) -> tuple[str, dict[str, str]]:
     """Describe a scene with noise: the caption, and what is amiss (attribute -> missing or wrong).
@@ -229,7 +229,7 @@ def write_caption(
     return template.format(what=what, where=where), amiss
 
 
-def write_captions_of(
+def caption_scene(
     scene: Scene, settings: CorpusSettings, split: str, index: int
 ) -> tuple[str, dict[str, str], list[str]]:
     """The raw caption of a scene of the corpus, what is amiss in it, and the rewrites.
@@ -238,13 +238,13 @@ def write_captions_of(
     """
     rng = _get_generator(settings.seed, f"raw {split}", index)
     template = RAW_TEMPLATES[rng.integers(len(RAW_TEMPLATES))]
-    caption, amiss = write_caption(scene, settings.noise, template, rng)
+    caption, amiss = describe_scene(scene, settings.noise, template, rng)
     rng = _get_generator(settings.seed, f"rewrites {split}", index)
     first = rng.integers(len(REWRITE_TEMPLATES))
     rewrites = []
     for number in range(settings.rewrites):
         template = REWRITE_TEMPLATES[(first + number) % len(REWRITE_TEMPLATES)]
-        rewrites.append(write_caption(scene, settings.rewrite_noise, template, rng)[0])
+        rewrites.append(describe_scene(scene, settings.rewrite_noise, template, rng)[0])
     return caption, amiss, rewrites
 
 
@@ -317,7 +317,7 @@ def _draw_pairs(
     for split, index in rows:
         scene = draw_scene(settings.seed, split, index)
         pixels = render(scene, _get_generator(settings.seed, f"paint {split}", index))
-        caption, amiss, rewrites = write_captions_of(scene, settings, split, index)
+        caption, amiss, rewrites = caption_scene(scene, settings, split, index)
         for column, text in zip(table.rewrites, rewrites, strict=True):
             column.append(text)
         key = f"{split}-{index:07d}"

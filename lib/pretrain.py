@@ -33,7 +33,7 @@ _REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 
 
 @dataclass(frozen=True)
-class Settings:
+class PretrainSettings:
     """How a model is pretrained.
 
     Attributes:
@@ -62,7 +62,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PixelPairs:
     """Pairs in memory.
 
     Attributes:
@@ -79,7 +79,7 @@ class Pairs:
 
 def load_pairs(
     shards: Sequence[str | Path], captions: str | Path, architecture: dict, sources: Sequence[str]
-) -> tuple[Pairs, Pairs]:
+) -> tuple[PixelPairs, PixelPairs]:
     """Load a corpus into memory: the pairs of its training and of its validation split.
 
     Raises:
@@ -92,8 +92,8 @@ def load_pairs(
     tokens, images = torch.stack(pool), torch.from_numpy(pixels)
     train, validation = table.rows("train"), table.rows("validation")
     return (
-        Pairs(images[train], tokens[:, train]),
-        Pairs(images[validation], tokens[:, validation]),
+        PixelPairs(images[train], tokens[:, train]),
+        PixelPairs(images[validation], tokens[:, validation]),
     )
 
 
@@ -111,9 +111,9 @@ def caption_pool(table: CaptionTable, sources: Sequence[str]) -> list[list[str]]
 
 def pretrain(
     architecture: dict,
-    train: Pairs,
-    validation: Pairs,
-    settings: Settings,
+    train: PixelPairs,
+    validation: PixelPairs,
+    settings: PretrainSettings,
     device: torch.device,
     states: StateFolder,
     code: str = "",
@@ -177,7 +177,7 @@ def pretrain(
     return model.eval(), training.history
 
 
-def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
+def build_optimizer(model: torch.nn.Module, settings: PretrainSettings) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only, as in open_clip's training."""
     matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
     others = [weight for weight in model.parameters() if weight.ndim < 2]
@@ -190,7 +190,7 @@ def build_optimizer(model: torch.nn.Module, settings: Settings) -> torch.optim.A
     )
 
 
-def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
+def learning_rate(step: int, steps_per_epoch: int, settings: PretrainSettings) -> float:
     """The rate of step 0, 1, ...: linear warm-up, then half a cosine towards 0."""
     warmup = round(settings.warmup_epochs * steps_per_epoch)
     total = settings.epochs * steps_per_epoch
@@ -201,7 +201,7 @@ def learning_rate(step: int, steps_per_epoch: int, settings: Settings) -> float:
 
 @torch.inference_mode()
 def validate(
-    model: open_clip.CLIP, pairs: Pairs, batch_size: int, normalise: "Normaliser"
+    model: open_clip.CLIP, pairs: PixelPairs, batch_size: int, normalise: "Normaliser"
 ) -> dict[str, float]:
     """Contrastive loss and image-to-text recall@1 within batches, averaged over pairs.
 
@@ -286,8 +286,8 @@ class _Training:
 
 def _train_epoch(
     training: _Training,
-    pairs: Pairs,
-    settings: Settings,
+    pairs: PixelPairs,
+    settings: PretrainSettings,
     epoch: int,
     normalise: Normaliser,
     progress: Progress,
@@ -320,8 +320,8 @@ def _get_normaliser(model: open_clip.CLIP, device: torch.device) -> Normaliser:
 
 def _get_fingerprint(
     architecture: dict,
-    splits: Sequence[Pairs],
-    settings: Settings,
+    splits: Sequence[PixelPairs],
+    settings: PretrainSettings,
     device: torch.device,
     code: str,
 ) -> str:

@@ -17,8 +17,8 @@ from lib.random_projections import random_baseline
 from lib.silhouette import silhouette_score
 from lib.sparse_pairs import (
     Dictionaries,
-    Pairs,
     PairSettings,
+    SparsePairs,
     ZeroShotTest,
     draw_clean_pairs,
     draw_dictionaries,
@@ -46,7 +46,7 @@ class RemedySettings(NamedTuple):
 class Filtered(NamedTuple):
     """Pairs after the remedy, and (runs, n) which captions it replaced."""
 
-    pairs: Pairs
+    pairs: SparsePairs
     is_replaced: torch.Tensor
 
 
@@ -86,7 +86,7 @@ def simulate(
 
 
 def filter_pairs(
-    encoders: Encoders, pairs: Pairs, held_out: Pairs, remedy: RemedySettings
+    encoders: Encoders, pairs: SparsePairs, held_out: SparsePairs, remedy: RemedySettings
 ) -> Filtered:
     """Replace captions by the recaptioner's, where the encoders find these to fit the image better.
 
@@ -105,7 +105,7 @@ def filter_pairs(
     return Filtered(pairs._replace(texts=texts), is_replaced)
 
 
-def fit_recaptioner(pairs: Pairs, ridge: float) -> torch.Tensor:
+def fit_recaptioner(pairs: SparsePairs, ridge: float) -> torch.Tensor:
     """(runs, dimension, dimension) map from images to texts: ridge regression on clean pairs."""
     images = pairs.images * pairs.is_clean[..., None]
     counts = pairs.is_clean.sum(dim=1).view(-1, 1, 1)
@@ -115,7 +115,9 @@ def fit_recaptioner(pairs: Pairs, ridge: float) -> torch.Tensor:
     )
 
 
-def recaption_gains(encoders: Encoders, pairs: Pairs, recaptioner: torch.Tensor) -> torch.Tensor:
+def recaption_gains(
+    encoders: Encoders, pairs: SparsePairs, recaptioner: torch.Tensor
+) -> torch.Tensor:
     """(runs, n) by how much more the image's cosine is to its recaption than to its caption."""
     images = _unit_embeddings(pairs.images, encoders.image, encoders)
     recaptions = _unit_embeddings(pairs.images @ recaptioner, encoders.text, encoders)

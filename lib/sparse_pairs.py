@@ -45,7 +45,7 @@ class PairSettings:
     distractor: float
 
 
-class Pairs(NamedTuple):
+class SparsePairs(NamedTuple):
     """Pairs of several runs.
 
     Attributes:
@@ -99,7 +99,7 @@ def draw_dictionaries(settings: PairSettings, seeds: list[int]) -> Dictionaries:
 
 def draw_pairs(
     settings: PairSettings, dictionaries: Dictionaries, seeds: list[int], shares: list[float]
-) -> Pairs:
+) -> SparsePairs:
     """Training pairs of each run, by its seed and its p (its share)."""
     runs = [
         _draw_run(settings, settings.pairs, seed, share, "training")
@@ -108,7 +108,9 @@ def draw_pairs(
     return _embed(dictionaries, runs)
 
 
-def draw_clean_pairs(settings: PairSettings, dictionaries: Dictionaries, seeds: list[int]) -> Pairs:
+def draw_clean_pairs(
+    settings: PairSettings, dictionaries: Dictionaries, seeds: list[int]
+) -> SparsePairs:
     """Clean pairs of each seed that no run trains on."""
     runs = [_draw_run(settings, settings.held_out, seed, 0.0, "held out") for seed in seeds]
     return _embed(dictionaries, runs)
@@ -172,9 +174,9 @@ def _draw_run(settings: PairSettings, n: int, seed: int, share: float, purpose: 
     )
 
 
-def _embed(dictionaries: Dictionaries, runs: list[_Run]) -> Pairs:
+def _embed(dictionaries: Dictionaries, runs: list[_Run]) -> SparsePairs:
     codes, text_codes, image_noise, text_noise, is_clean = map(torch.stack, zip(*runs, strict=True))
-    return Pairs(
+    return SparsePairs(
         codes @ dictionaries.image.mT + image_noise,
         text_codes @ dictionaries.text.mT + text_noise,
         is_clean,

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import normalize
 
 from lib.progress import Progress
-from lib.sparse_pairs import Pairs, seeded
+from lib.sparse_pairs import SparsePairs, seeded
 
 WARM_UP_STEPS = 50
 
@@ -71,7 +71,7 @@ def initial_encoders(settings: TrainingSettings, dimension: int, seeds: list[int
     return Encoders(*weights, settings.threshold)
 
 
-def train_encoders(settings: TrainingSettings, pairs: Pairs, seeds: list[int]) -> Encoders:
+def train_encoders(settings: TrainingSettings, pairs: SparsePairs, seeds: list[int]) -> Encoders:
     """Train both encoders of every run on its pairs.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from lib.feature_store import DatasetFeatures
-from lib.finetune import Pairs
+from lib.finetune import FeaturePairs
 from lib.heads import Head
 from lib.token_words import token_words
 from lib.zeroshot import check_labels
@@ -23,7 +23,7 @@ _CELLS_AT_ONCE = 1 << 26  # cosines held at a time: 256 MB of float32
 
 
 def choose_score(
-    held_out: Pairs,
+    held_out: FeaturePairs,
     dataset: DatasetFeatures | None,
     device: torch.device | str,
     context_length: int | None = None,
@@ -35,7 +35,7 @@ def choose_score(
 
 
 def score_retrieval(
-    pairs: Pairs, device: torch.device | str, context_length: int | None = None
+    pairs: FeaturePairs, device: torch.device | str, context_length: int | None = None
 ) -> Score:
     """Share of images (first view) whose nearest caption, of all distinct ones, is their own.
 

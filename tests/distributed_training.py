@@ -9,7 +9,7 @@ import torch
 
 import lib.adamw
 from lib.distributed import Group, start_processes
-from lib.finetune import Pairs, Recipe, finetune
+from lib.finetune import FeaturePairs, Recipe, finetune
 from lib.heads import Head
 from lib.resume import StateFolder
 
@@ -31,7 +31,7 @@ def run_finetune(group: Group, _: Path) -> dict[str, np.ndarray]:
     """Three epochs of four steps on batches of 16: heads, history, and the first gradients."""
     generator = np.random.default_rng(3)
     images, texts = generator.normal(size=(2, 64, 8)).astype(np.float32)
-    pairs = Pairs([images[None]], np.arange(64), texts, np.arange(64))
+    pairs = FeaturePairs([images[None]], np.arange(64), texts, np.arange(64))
     head = Head(*generator.normal(size=(2, 8, 4)).astype(np.float32), 2.0)
     recipe = Recipe(epochs=3, batch_size=16, lr=0.01)
     with Gradients() as gradients:
@@ -46,13 +46,13 @@ def run_finetune(group: Group, _: Path) -> dict[str, np.ndarray]:
 
 def run_pretraining(group: Group, folder: Path) -> dict[str, np.ndarray]:
     """Two epochs of two steps on batches of 16: weights, history, and the first gradients."""
-    from lib.pretrain import Pairs, Settings, pretrain  # these take seconds to import
+    from lib.pretrain import PixelPairs, PretrainSettings, pretrain  # these take seconds to import
 
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (32, 32, 32, 3), generator=generator, dtype=torch.uint8)
     tokens = torch.randint(1, 40000, (1, 32, 8), generator=generator, dtype=torch.int32)
-    train, validation = Pairs(pixels, tokens), Pairs(pixels[:8], tokens[:, :8])
-    settings = Settings(2, 16, 1e-3, 1, 0.1, ("raw",), 0)
+    train, validation = PixelPairs(pixels, tokens), PixelPairs(pixels[:8], tokens[:, :8])
+    settings = PretrainSettings(2, 16, 1e-3, 1, 0.1, ("raw",), 0)
     with Gradients() as gradients:
         model, history = pretrain(
             *(ARCHITECTURE, train, validation, settings, torch.device("cpu")),

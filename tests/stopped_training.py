@@ -9,7 +9,7 @@ import torch
 
 import lib.resume
 from lib.distributed import start_processes
-from lib.finetune import Pairs, Recipe, finetune
+from lib.finetune import FeaturePairs, Recipe, finetune
 from lib.heads import Head
 from lib.progress import Progress
 from lib.resume import StateFile, StateFolder, hold_states
@@ -21,7 +21,7 @@ def run_finetune(states: StateFolder) -> list[np.ndarray]:
     """Three epochs of four steps: the heads of all epochs, and the history."""
     generator = np.random.default_rng(3)
     images, texts = generator.normal(size=(2, 64, 8)).astype(np.float32)
-    pairs = Pairs([images[None]], np.arange(64), texts, np.arange(64))
+    pairs = FeaturePairs([images[None]], np.arange(64), texts, np.arange(64))
     head = Head(*generator.normal(size=(2, 8, 4)).astype(np.float32), 2.0)
     recipe = Recipe(epochs=3, batch_size=16, lr=0.1)
 
@@ -38,14 +38,16 @@ def run_finetune(states: StateFolder) -> list[np.ndarray]:
 def run_pretraining(states: StateFolder) -> list[np.ndarray]:
     """Three epochs of four steps, with batch norm: the weights, and the history."""
     from lib.architectures import read_architecture  # these take seconds to import
-    from lib.pretrain import Pairs, Settings, pretrain
+    from lib.pretrain import PixelPairs, PretrainSettings, pretrain
 
     architecture = read_architecture("config/architectures/tiny.json", Path(__file__).parents[1])
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (32, 32, 32, 3), generator=generator, dtype=torch.uint8)
     tokens = torch.randint(1, 40000, (2, 32, 16), generator=generator, dtype=torch.int32)
-    train, validation = (Pairs(pixels[rows], tokens[:, rows]) for rows in (slice(32), slice(8)))
-    settings = Settings(3, 8, 2e-3, 1, 0.1, ("raw", "rewrites"), 0)
+    train, validation = (
+        PixelPairs(pixels[rows], tokens[:, rows]) for rows in (slice(32), slice(8))
+    )
+    settings = PretrainSettings(3, 8, 2e-3, 1, 0.1, ("raw", "rewrites"), 0)
     model, history = pretrain(
         architecture, train, validation, settings, torch.device("cpu"), states, group=states.group
     )

@@ -67,10 +67,10 @@ def test_fine_tuning_does_not_import_the_compiler():
     """Which is why this optimiser exists: should PyTorch's no longer do so, use that one again."""
     program = """
         import sys, numpy as np
-        from lib.finetune import Pairs, Recipe, finetune
+        from lib.finetune import FeaturePairs, Recipe, finetune
         from lib.heads import Head
         eye = np.eye(4, dtype=np.float32)
-        pairs = Pairs([eye[None]], np.arange(4), eye, np.arange(4))
+        pairs = FeaturePairs([eye[None]], np.arange(4), eye, np.arange(4))
         finetune(Head(eye, eye, 1.0), pairs, lambda head: 0.0, Recipe(epochs=1, batch_size=4), 0)
         assert "torch._dynamo" not in sys.modules, "fine-tuning does"
         import torch

@@ -16,17 +16,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 import lib.captions
 from lib.captions import (
     Swap,
-    embed_permutation,
+    extend_permutation,
     find_neighbours,
-    load_neighbours,
     normalise,
     order_by_terms,
     pair_similarities,
-    save_neighbours,
-    summary,
+    read_neighbours,
+    summarise_swap,
     swap,
     vectorise,
     write_caption_lines,
+    write_neighbours,
 )
 from lib.models import get_tokenizer
 from lib.token_words import token_words
@@ -260,9 +260,9 @@ def test_equal_texts_list_each_other_and_never_themselves():
 def test_neighbours_are_read_as_they_were_written(corpus, tmp_path):
     neighbours = find_neighbours(corpus[0], 9)
     path, again = tmp_path / "neighbours.npz", tmp_path / "again.npz"
-    save_neighbours(path, neighbours)
-    loaded = load_neighbours(path)
-    save_neighbours(again, loaded)
+    write_neighbours(path, neighbours)
+    loaded = read_neighbours(path)
+    write_neighbours(again, loaded)
     for name in ("text", "identity", "indices", "similarities"):
         before, after = getattr(neighbours, name), getattr(loaded, name)
         assert before.dtype == after.dtype
@@ -460,11 +460,11 @@ def test_summary():
     swapped = Swap("similar", 0.5, 7, np.arange(16), np.zeros((4, 2), int), similarities, 0.5)
     row = {"strategy": "similar", "cs": 0.5, "seed": 7, "swapped": 8, "effective_cs": 0.5}
     some = {"mean_similarity": 0.35, "median_similarity": 0.25, "zero_similarity_share": 0.25}
-    assert summary(swapped) == pytest.approx(row | some)
+    assert summarise_swap(swapped) == pytest.approx(row | some)
 
 
 def test_summary_where_nothing_was_swapped(corpus):
-    row = summary(swap(find_neighbours(corpus[0]), 0.0, "similar", 3))
+    row = summarise_swap(swap(find_neighbours(corpus[0]), 0.0, "similar", 3))
     assert row["swapped"] == row["effective_cs"] == 0
     assert row["mean_similarity"] is row["median_similarity"] is None
     assert row["zero_similarity_share"] is None
@@ -473,7 +473,7 @@ def test_summary_where_nothing_was_swapped(corpus):
 def test_a_permutation_of_some_rows_in_the_whole_table():
     captions = np.array(list("abcdefg"))
     rows, permutation = np.array([1, 2, 5]), np.array([2, 1, 0])
-    whole = embed_permutation(permutation, rows, 7)
+    whole = extend_permutation(permutation, rows, 7)
     assert "".join(captions[whole]) == "afcdebg"
     assert np.array_equal(captions[whole][rows], captions[rows][permutation])
 
@@ -503,7 +503,7 @@ def real_neighbours():
 
 @pytest.mark.parametrize("cs, mean", [(0.1, 0.418), (0.3, 0.405), (0.5, 0.390), (0.8, 0.355)])
 def test_real_captions_give_the_figures_of_the_study(real_neighbours, cs, mean):
-    row = summary(swap(real_neighbours, cs, "similar", 42, top_k=10))
+    row = summarise_swap(swap(real_neighbours, cs, "similar", 42, top_k=10))
     assert round(row["swapped"] / len(real_neighbours.text), 4) == cs
     assert round(row["effective_cs"], 4) == cs
     assert row["mean_similarity"] == pytest.approx(mean, abs=0.02)

@@ -19,7 +19,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from lib.corpus import iterate_samples
-from lib.download import Link, Result, Settings, download_shard, read_links
+from lib.download import DownloadSettings, Link, Result, download_shard, read_links
 from lib.fetch import (
     Fetched,
     FetchError,
@@ -43,7 +43,7 @@ LIMITS = {
     "allowed_addresses": ["127.0.0.1/32"],
     "connections_per_host": 32,
 }
-SETTINGS = Settings(Limits(**LIMITS), size=SIZE)
+SETTINGS = DownloadSettings(Limits(**LIMITS), size=SIZE)
 GOOD = ("success", 200, "", 1)
 
 # what is asked for: the end of the ledger's row (status, code, reason, attempts)
@@ -206,7 +206,7 @@ def test_what_a_setting_refused_is_asked_for_again(tmp_path, path, refusal, chan
     """Once that setting is another; what came before stays."""
 
     def make_settings(max_pixels=10**6, **limits):
-        return Settings(Limits(**LIMITS | limits), size=SIZE, max_pixels=max_pixels)
+        return DownloadSettings(Limits(**LIMITS | limits), size=SIZE, max_pixels=max_pixels)
 
     shard, ledger = tmp_path / "0.tar", tmp_path / "0.parquet"
     with serve() as server:
@@ -270,11 +270,11 @@ def test_what_was_made_otherwise_is_not_taken_over(tmp_path, change):
 
 DOWNLOAD = """
 import json, pathlib, sys
-from lib.download import Link, Settings, download_shard
+from lib.download import Link, DownloadSettings, download_shard
 from lib.fetch import Limits
 links, limits, size, shard, ledger = json.loads(sys.argv[1])
 limits = Limits(**limits)
-download_shard([Link(*link) for link in links], shard, ledger, Settings(limits, size=size))
+download_shard([Link(*link) for link in links], shard, ledger, DownloadSettings(limits, size=size))
 print(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 

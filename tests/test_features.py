@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from lib.corpus import Sample, iterate_samples, select_samples, write_shard
-from lib.feature_store import gather_rows, open_features, store, write_array
+from lib.feature_store import gather_rows, open_features, to_storage, write_array
 from lib.features import decode_first, extract_images, extract_texts, extract_views
 from lib.finetune import select_pairs
 from lib.models import (
@@ -218,9 +218,9 @@ def test_half_precision_on_disk_is_the_rounded_features(tmp_path, shard, towers,
 
 def test_a_feature_beyond_half_precision_is_an_error():
     features = np.array([[1.0, -7e4]], dtype=np.float32)
-    np.testing.assert_array_equal(store(features, "float32"), features)
+    np.testing.assert_array_equal(to_storage(features, "float32"), features)
     with pytest.raises(ValueError, match=r"storage is float16, .* a feature is 7e\+04"):
-        store(features, "float16")
+        to_storage(features, "float16")
 
 
 def test_a_chunk_may_hold_more_pairs_than_the_table_and_never_fewer(tmp_path):

@@ -16,7 +16,7 @@ from lib.corpus import Sample, write_shard
 from lib.exports import write_checkpoint
 from lib.features import extract_texts, extract_views
 from lib.finetune import (
-    Pairs,
+    FeaturePairs,
     Recipe,
     contrastive_loss,
     epoch_order,
@@ -172,7 +172,7 @@ def test_learning_rate_warms_up_and_falls():
 
 def make_pairs(images, texts):
     rows = np.arange(len(texts))
-    return Pairs([images[None]], rows, texts, rows.astype(str))
+    return FeaturePairs([images[None]], rows, texts, rows.astype(str))
 
 
 @pytest.fixture

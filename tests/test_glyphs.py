@@ -26,6 +26,7 @@ from lib.glyphs import (
     DatasetSettings,
     Noise,
     Scene,
+    caption_scene,
     draw_corpus,
     draw_dataset,
     draw_scene,
@@ -33,7 +34,6 @@ from lib.glyphs import (
     load_scans,
     parse_settings,
     render,
-    write_captions_of,
 )
 
 NOISE = Noise(missing=0.3, wrong=0.2)
@@ -91,7 +91,7 @@ def test_shards_and_table_tell_the_same(tmp_path):
         split, index = key.split("-")
         scene = draw_scene(0, split, int(index))
         settings = CorpusSettings(**SETTINGS, rewrites=2)
-        caption, amiss, rewrites = write_captions_of(scene, settings, split, int(index))
+        caption, amiss, rewrites = caption_scene(scene, settings, split, int(index))
         assert json.loads(parts["json"]) == scene._asdict() | {"amiss": amiss}
         assert caption == table.captions[row]
         assert rewrites == [column[row] for column in table.rewrites]
@@ -156,7 +156,7 @@ def test_captions_have_the_noise_asked_for_and_it_is_recorded(missing, wrong):
     counts, mistaken = Counter(), {name: set() for name in ATTRIBUTES}
     for index in range(n):
         scene = draw_scene(0, "train", index)
-        caption, amiss, _ = write_captions_of(scene, settings, "train", index)
+        caption, amiss, _ = caption_scene(scene, settings, "train", index)
         for name in ATTRIBUTES:
             said, truth = name_said(caption, name), getattr(scene, name)
             expected = "missing" if not said else None if said == [truth] else "wrong"
@@ -177,7 +177,7 @@ def test_rewrites_without_noise_tell_the_truth_in_several_ways():
     settings = CorpusSettings(1, 0, 1, noise=Noise(1, 1), rewrites=n)
     for index in range(100):
         scene = draw_scene(0, "validation", index)
-        caption, _, rewrites = write_captions_of(scene, settings, "validation", index)
+        caption, _, rewrites = caption_scene(scene, settings, "validation", index)
         assert not any(name_said(caption, name) for name in ATTRIBUTES)
         assert len(set(rewrites)) == n
         for rewrite in rewrites:
@@ -187,7 +187,7 @@ def test_rewrites_without_noise_tell_the_truth_in_several_ways():
 
 def test_rewrites_have_noise_of_their_own():
     settings = CorpusSettings(1, 0, 1, rewrites=4, rewrite_noise=Noise(missing=1))
-    caption, amiss, rewrites = write_captions_of(draw_scene(0, "train", 0), settings, "train", 0)
+    caption, amiss, rewrites = caption_scene(draw_scene(0, "train", 0), settings, "train", 0)
     assert amiss == {}
     assert all(name_said(caption, name) for name in ATTRIBUTES)
     assert all(rewrite.endswith("symbol") for rewrite in rewrites)
@@ -198,7 +198,7 @@ def test_rewrites_err_where_the_caption_does_not():
     same = Counter()
     for index in range(400):
         scene = draw_scene(0, "train", index)
-        caption, _, rewrites = write_captions_of(scene, settings, "train", index)
+        caption, _, rewrites = caption_scene(scene, settings, "train", index)
         said = [[name_said(text, name) for name in ATTRIBUTES] for text in (caption, *rewrites)]
         same["caption"] += said[0] == said[1]
         same["rewrite"] += said[2] == said[1]

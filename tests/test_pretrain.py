@@ -20,8 +20,8 @@ from lib.corpus import CaptionTable, Sample, write_captions, write_shard
 from lib.models import build_model
 from lib.pretrain import (
     Normaliser,
-    Pairs,
-    Settings,
+    PixelPairs,
+    PretrainSettings,
     build_optimizer,
     caption_pool,
     learning_rate,
@@ -33,7 +33,7 @@ from lib.progress import Progress
 from lib.resume import StateFolder
 
 CPU = torch.device("cpu")
-SETTINGS = Settings(
+SETTINGS = PretrainSettings(
     epochs=3,
     batch_size=16,
     lr=2e-3,
@@ -62,7 +62,7 @@ def make_pairs(count, sources, seed=0):
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8)
     tokens = torch.randint(1, 40000, (sources, count, 16), generator=generator, dtype=torch.int32)
-    return Pairs(pixels, tokens)
+    return PixelPairs(pixels, tokens)
 
 
 TRAIN, VALIDATION, NOTHING = make_pairs(40, 3), make_pairs(20, 3, seed=1), make_pairs(0, 3)
@@ -146,8 +146,8 @@ def test_a_run_that_is_stopped_at_every_step_ends_with_the_same_weights(
     [
         {"settings": dataclasses.replace(SETTINGS, lr=1e-3)},
         {"settings": dataclasses.replace(SETTINGS, epochs=4)},
-        {"train": Pairs(255 - TRAIN.pixels, TRAIN.tokens)},
-        {"train": Pairs(TRAIN.pixels, TRAIN.tokens.flip(0))},
+        {"train": PixelPairs(255 - TRAIN.pixels, TRAIN.tokens)},
+        {"train": PixelPairs(TRAIN.pixels, TRAIN.tokens.flip(0))},
     ],
     ids=["lr", "epochs", "images", "captions"],
 )
@@ -324,7 +324,7 @@ def test_each_step_draws_one_of_the_captions_of_its_own_images(architecture, tmp
     tokens = torch.stack(
         [torch.stack([numbers, torch.full_like(numbers, source)], 1) for source in range(sources)]
     )
-    pairs = Pairs(pixels.view(count, 1, 1, 3), tokens.int())
+    pairs = PixelPairs(pixels.view(count, 1, 1, 3), tokens.int())
     monkeypatch.setattr(lib.pretrain, "build_model", lambda *_: Recorder())
     recorder, _ = run(architecture, tmp_path, settings, pairs, NOTHING)
 

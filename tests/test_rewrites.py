@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lib.glyphs import CorpusSettings, Noise, draw_scene, write_captions_of
+from lib.glyphs import CorpusSettings, Noise, caption_scene, draw_scene
 from lib.rewrites import BLOCK, check_originals, read_rewrites
 from tests.real_data import read_captions
 
@@ -28,7 +28,7 @@ def read_real():
 def draw():
     """Drawn captions, short and noisy, and their rewrites."""
     settings = CorpusSettings(N, 0, N, noise=Noise(0.3, 0.3), rewrites=1)
-    found = [write_captions_of(draw_scene(0, "train", n), settings, "train", n) for n in range(N)]
+    found = [caption_scene(draw_scene(0, "train", n), settings, "train", n) for n in range(N)]
     return [caption for caption, *_ in found], [rewrites[0] for *_, rewrites in found]
 
 

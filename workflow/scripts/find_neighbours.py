@@ -1,6 +1,6 @@
 """Makes the lists of most similar captions (TF-IDF, cosine) of a corpus's training captions."""
 
-from lib.captions import find_neighbours, save_neighbours
+from lib.captions import find_neighbours, write_neighbours
 from lib.corpus import read_captions
 from lib.progress import start_log
 
@@ -14,4 +14,4 @@ neighbours = find_neighbours(
     n_threads=snakemake.threads,
     context_length=snakemake.params.context_length,
 )
-save_neighbours(snakemake.output.neighbours, neighbours)
+write_neighbours(snakemake.output.neighbours, neighbours)

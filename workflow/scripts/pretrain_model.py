@@ -5,7 +5,7 @@ from lib.distributed import start_processes
 from lib.heads import write_heads
 from lib.json_files import write_json
 from lib.models import complete_architecture, save_model, split_head
-from lib.pretrain import Settings, load_pairs, pretrain
+from lib.pretrain import PretrainSettings, load_pairs, pretrain
 from lib.progress import start_log
 from lib.provenance import describe_origin
 from lib.resume import hold_states
@@ -14,7 +14,7 @@ start_log(snakemake.log[0])
 source, output, params = snakemake.input, snakemake.output, snakemake.params
 device, group = start_processes(snakemake.resources.processes, params.device)
 states = hold_states(params.states, group)
-settings = Settings(
+settings = PretrainSettings(
     **params.model["pretrain"],
     captions=tuple(params.model["captions"]),
     seed=params.model["seed"],

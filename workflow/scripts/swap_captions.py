@@ -4,7 +4,13 @@ Each comes with its summary, and with the captions that it gives. Training capti
 validation pairs keep theirs.
 """
 
-from lib.captions import embed_permutation, load_neighbours, summary, swap, write_caption_lines
+from lib.captions import (
+    extend_permutation,
+    read_neighbours,
+    summarise_swap,
+    swap,
+    write_caption_lines,
+)
 from lib.corpus import read_captions
 from lib.feature_store import write_array
 from lib.json_files import write_json
@@ -13,12 +19,12 @@ from lib.progress import start_log
 start_log(snakemake.log[0])
 params, output = snakemake.params, snakemake.output
 table = read_captions(snakemake.input.captions)
-neighbours = load_neighbours(snakemake.input.neighbours)
+neighbours = read_neighbours(snakemake.input.neighbours)
 for seed, permutation_path, summary_path, text_path in zip(
     params.seeds, output.permutations, output.summaries, output.texts, strict=True
 ):
     swapped = swap(neighbours, params.cs, params.strategy, seed, params.top_k)
-    permutation = embed_permutation(swapped.permutation, table.rows("train"), len(table.keys))
+    permutation = extend_permutation(swapped.permutation, table.rows("train"), len(table.keys))
     write_caption_lines(text_path, [table.captions[row] for row in permutation])
-    write_json(summary_path, summary(swapped))
+    write_json(summary_path, summarise_swap(swapped))
     write_array(permutation_path, permutation)
