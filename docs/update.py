@@ -21,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lib.claims import describe_recipes, read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
 from lib.files import atomic_path
+from lib.figure_remedies import name_remedy
 from lib.frames import read_frame
+from lib.statistics import CANNOT_BE_TOLD
 from lib.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,8 +61,15 @@ def update_readme(results: Path) -> None:
     for name in FIGURES:
         copy_figure(results / f"figures/{name}.png", name)
     readme, tables = ROOT / "README.md", results / "tables"
-    text = replace_between("measured", format_measured(tables), readme.read_text())
-    write_text(readme, replace_between("verdicts", format_verdicts(tables), text))
+    text = readme.read_text()
+    for block, content in (
+        ("measured", format_measured(tables)),
+        ("purest", format_purest(read_claims(tables / "claims.csv"))),
+        ("remedies", format_remedies(tables)),
+        ("verdicts", format_verdicts(tables)),
+    ):
+        text = replace_between(block, content, text)
+    write_text(readme, text)
 
 
 def update_simulation(name: str, results: Path, shares: list[float]) -> None:
@@ -213,6 +222,48 @@ def format_measured(tables: Path) -> str:
         ]
         chance = 100 / int(rows[0]["n_classes"])
         lines.append(f"| {dataset} ({chance:.1f}) | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def format_purest(claims: pd.DataFrame) -> str:
+    """What keeping the purest neurons is worth, by dataset and model, as a table in Markdown."""
+    cases = claims[claims["claim"] == "purest neurons keep more accuracy than random ones"]
+    cases = cases[(cases["model"] != "") & (cases["dataset"] != "")]
+    models = list(dict.fromkeys(cases["model"]))
+    lines = ["| dataset |" + "".join(f" {model} |" for model in models)]
+    lines += ["|---|" + "---|" * len(models)]
+    for dataset, rows in cases.groupby("dataset", sort=False):
+        cells = [
+            f"{format_effect(row)}{'' if row['verdict'] == CANNOT_BE_TOLD else ' *'}"
+            for row in rows.to_dict("records")
+        ]
+        lines.append(f"| {dataset} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def format_remedies(tables: Path) -> str:
+    """What random swaps cost, and what remedies restore of it, as a table in Markdown."""
+    measures = {"accuracy": "{:+.1f}", "silhouette": "{:+.4f}"}
+    scale = pd.Series({"accuracy": 100, "silhouette": 1})
+    heads, remedied = (
+        read_frame(tables / f"{name}.csv") for name in ("misalignment_accuracy", "remedies_accuracy")
+    )
+    control = heads[heads["strategy"] == "none"].groupby("model", sort=False)[[*measures]].mean()
+    swapped = heads[heads["strategy"] == "random"].groupby(["model", "cs"])[[*measures]].mean()
+    remedied = remedied[remedied["strategy"] == "random"]
+    means = remedied.groupby(["model", "cs", "remedy"])[[*measures]].mean()
+    remedies = list(dict.fromkeys(remedied["remedy"]))
+    titles = ["swaps cost", *map(name_remedy, remedies)]
+    lines = [f"| model, Cs | {' | '.join(titles)} |", "|---|" + "---|" * len(titles)]
+    for model, cs in means.index.droplevel("remedy").unique():
+        raw = swapped.loc[model, cs]
+        changes = [raw - control.loc[model]]
+        changes += [means.loc[model, cs, remedy] - raw for remedy in remedies]
+        cells = [
+            ", ".join(form.format(change[name]) for name, form in measures.items())
+            for change in (each * scale for each in changes)
+        ]
+        lines.append(f"| {model}, {cs:g} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
