@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib.claims import SLOPE_CLAIM, count_cases, describe_recipes, select_headlines
+from lib.frames import name_recipe
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
 INTRODUCTION = f"""\
@@ -161,7 +162,7 @@ def _format_grid(claims: pd.DataFrame, sensitivity: pd.DataFrame) -> str:
     lines = []
     for recipe in slopes["recipe"].unique():
         for projection in slopes["projection"].unique():
-            line = [_name_recipe(recipe, settings), escape(projection)]
+            line = [_format_recipe(recipe, settings), escape(projection)]
             for place in columns:
                 row = cells.loc[(recipe, projection, *place)]
                 line.append(_line_block([f"*{row['verdict']}*", escape(format_effect(row))]))
@@ -176,11 +177,9 @@ def format_effect(row: Mapping[str, Any]) -> str:
     return f"{format_number(row['effect'])} {interval}"
 
 
-def _name_recipe(recipe: str, settings: pd.DataFrame) -> str:
-    name = recipe
-    if recipe in settings.index:
-        lr, epochs = settings.loc[recipe, ["lr", "epochs"]]
-        name = f"lr {lr:g}, {epochs:g} epochs"
+def _format_recipe(recipe: str, settings: pd.DataFrame) -> str:
+    """The settings of a recipe, or its name where there are none; the study's own in bold."""
+    name = name_recipe(settings.loc[recipe]) if recipe in settings.index else recipe
     return f"**{escape(name)}**" if recipe == "main" else escape(name)
 
 

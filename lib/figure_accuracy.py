@@ -17,13 +17,9 @@ from lib.figures import (
     strategy_lines,
     styled,
 )
-from lib.frames import list_strategies
+from lib.frames import POSSIBLE, list_strategies
 
-# scale, label, and the values that are possible: an interval ends where they do
-MEASURES = {
-    "accuracy": (100, "accuracy (%)", (0, 1)),
-    "silhouette": (1, "silhouette", (-1, 1)),
-}
+MEASURES = {"accuracy": (100, "accuracy (%)"), "silhouette": (1, "silhouette")}  # scale, label
 
 
 @styled
@@ -55,6 +51,6 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, measure: str, styles: dict, lines: dict) -> None:
-    scale, _, possible = MEASURES[measure]
-    draw_cs_curves(axes, rows, measure, styles, lines, scale, possible)
+    scale, _ = MEASURES[measure]
+    draw_cs_curves(axes, rows, measure, styles, lines, scale, POSSIBLE[measure])
     draw_pretrained_levels(axes, rows, measure, styles, scale)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lib.cs_panels import draw_cs_curves
+from lib.detection import EDGES
 from lib.figures import (
     GREEN,
     MUTED,
@@ -68,15 +69,15 @@ def _find_limits(shown: pd.DataFrame) -> tuple[float, float]:
     """The ends of the x axis that all histograms share: where there are pairs."""
     counts = np.sum([*shown["aligned"], *shown["swapped"]], axis=0)
     used = np.flatnonzero(counts > 1e-3 * counts.max())
-    edges = np.linspace(-1, 1, len(counts) + 1)
-    return edges[used[0]] - 0.05, edges[used[-1] + 1] + 0.05
+    return EDGES[used[0]] - 0.05, EDGES[used[-1] + 1] + 0.05
 
 
 def _draw_histogram(axes: Axes, score: Mapping) -> None:
     for name, colour in (("aligned", ALIGNED), ("swapped", SWAPPED)):
         counts = np.reshape(score[name], (-1, MERGED)).sum(axis=1)
-        edges = np.linspace(-1, 1, len(counts) + 1)
-        axes.stairs(100 * counts / counts.sum(), edges, fill=True, color=colour, alpha=0.6)
+        axes.stairs(
+            100 * counts / counts.sum(), EDGES[::MERGED], fill=True, color=colour, alpha=0.6
+        )
     axes.set_ylim(bottom=0)
     axes.text(0.02, 0.94, f"AUC {score['roc_auc']:.2f}", transform=axes.transAxes, va="top")
 

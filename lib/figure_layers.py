@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.figures import (
+    DASHES,
     MUTED,
     Style,
     baseline_handle,
@@ -18,7 +19,7 @@ from lib.figures import (
     styled,
 )
 
-LINES = {"attention": ("-", True), "mlp": ((0, (4, 1.5)), False)}
+LINES = {"attention": ("-", True), "mlp": (DASHES[1], False)}
 NAMES = {"attention": "output of attention", "mlp": "output of the MLP"}
 
 

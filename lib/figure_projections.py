@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lib.figures import (
+    BASELINE_LINE,
     BLACK,
     GREY,
     INK,
+    SHORT_BASELINE_LINE,
     baseline_handle,
     model_styles,
     new_figure,
@@ -55,7 +57,7 @@ def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
             places + 0.38,
             color=BLACK,
             linewidth=0.9,
-            linestyle=(0, (3, 1.5)),
+            linestyle=SHORT_BASELINE_LINE,
         )
         axes.set_title(f"{projection} projection")
         axes.set_xlabel("mean |cos| between neurons")
@@ -113,5 +115,5 @@ def _draw_outlines(axes: Axes, chosen: Mapping[str, Any], styles: Mapping[str, A
     for width, dim in sorted({(width, len(each)) for each, width in chosen.values()}):
         axes.axvspan(*random_band(width, dim), color=GREY, linewidth=0, zorder=0.5)
         baseline = random_baseline(width)
-        axes.axvline(baseline, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+        axes.axvline(baseline, color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE, zorder=1)
     axes.set_xlim(0, edges[-1])

@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lib.figures import (
+    DASHES,
     PRUNING_STYLES,
     SKY,
     chance_handle,
@@ -16,8 +17,8 @@ from lib.figures import (
     style_handle,
     styled,
 )
+from lib.frames import ORDER_BAND
 
-BAND = (0.05, 0.95)  # quantiles over the random orders
 MEASURES = {"accuracy": (100, "accuracy (%)"), "silhouette": (1, "silhouette")}
 NAMES = {
     "high_purity": "purest kept",
@@ -25,7 +26,7 @@ NAMES = {
     "random": "random kept, mean",
     "full": "all kept, pretrained",
 }
-CONTROL_LINE = {"color": SKY, "linestyle": (0, (1, 1)), "linewidth": 1.0, "zorder": 1}
+CONTROL_LINE = {"color": SKY, "linestyle": DASHES[2], "linewidth": 1.0, "zorder": 1}
 
 
 @styled
@@ -71,7 +72,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame) -> None:
     random = rows[rows["strategy"] == "random"].groupby("kept")["value"]
     grey = PRUNING_STYLES["random"]
     if len(random):
-        low, high = random.quantile(BAND[0]), random.quantile(BAND[1])
+        low, high = (random.quantile(end) for end in ORDER_BAND)
         axes.fill_between(low.index, low, high, color=grey.colour, alpha=0.25, linewidth=0)
     for strategy in ("random", "low_purity", "high_purity"):
         means = rows[rows["strategy"] == strategy].groupby("kept")["value"].mean()
@@ -86,7 +87,7 @@ def _handles() -> list:
     band = Patch(
         facecolor=PRUNING_STYLES["random"].colour,
         alpha=0.25,
-        label=f"random, {BAND[0]:.0%} to {BAND[1]:.0%}",
+        label="random, {:.0%} to {:.0%}".format(*ORDER_BAND),
     )
     lines = {name: style_handle(style, NAMES[name]) for name, style in PRUNING_STYLES.items()}
     lines["full"].set_linewidth(0.8)

@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from lib.figures import BLACK, MUTED, Style, new_figure, place_legend, style_handle, styled
+from lib.figures import (
+    BASELINE_LINE,
+    BLACK,
+    MUTED,
+    Style,
+    new_figure,
+    place_legend,
+    style_handle,
+    styled,
+)
 
 MARKS = {"raw": ("o", True), "filtered": ("s", False)}
 PANELS = {
@@ -31,7 +40,7 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
         rows = trained if kind == "all" else trained[trained["data"] == "raw"]
         points = _draw_runs(axes, rows, norm)
         axes.axvline(
-            table["random_baseline"].iloc[0], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2))
+            table["random_baseline"].iloc[0], color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE
         )
         axes.set_title(f"{title}\n{_describe(ranking, scopes)}")
         axes.set_xlabel("mean |cos| between neurons")
@@ -41,7 +50,7 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
         style_handle(Style(MUTED, marker, "none"), f"{data} captions", filled)
         for data, (marker, filled) in MARKS.items()
     ]
-    handles.append(style_handle(Style(BLACK, "", (0, (6, 2))), "random neurons"))
+    handles.append(style_handle(Style(BLACK, "", BASELINE_LINE), "random neurons"))
     place_legend(figure, handles)
     return figure
 

@@ -13,6 +13,7 @@ from lib.cs_panels import draw_random_levels
 from lib.figures import (
     BLACK,
     BLUE,
+    DASHES,
     GREEN,
     MUTED,
     ORANGE,
@@ -26,6 +27,7 @@ from lib.figures import (
     name_strategy,
     new_figure,
     place_legend,
+    pretrained_handle,
     set_cs_axis,
     share_limits,
     style_handle,
@@ -36,11 +38,11 @@ from lib.statistics import mean_interval
 
 RAW = Style(BLACK, "o", "-")
 STYLES = [
-    Style(BLUE, "s", (0, (4, 1.5))),
-    Style(ORANGE, "^", (0, (1, 1))),
-    Style(PURPLE, "D", (0, (4, 1, 1, 1))),
-    Style(SKY, "v", (0, (1, 1))),
-    Style(VERMILLION, "P", (0, (4, 1.5))),
+    Style(BLUE, "s", DASHES[1]),
+    Style(ORANGE, "^", DASHES[2]),
+    Style(PURPLE, "D", DASHES[3]),
+    Style(SKY, "v", DASHES[2]),
+    Style(VERMILLION, "P", DASHES[1]),
 ]
 # label: table, scale, column
 ROWS = {
@@ -133,7 +135,7 @@ def _draw_panel(
 def _handles(styles: Mapping[str, Style]) -> list[Line2D | Patch]:
     levels = [
         Line2D([], [], color=GREEN, linewidth=0.9, label="oracle: swaps undone"),
-        Line2D([], [], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), label="pretrained"),
+        pretrained_handle("pretrained"),
         baseline_handle(),
     ]
     lines = [style_handle(style, name_remedy(name)) for name, style in styles.items()]

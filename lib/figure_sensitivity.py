@@ -17,7 +17,7 @@ from lib.figures import (
     strategy_lines,
     styled,
 )
-from lib.frames import list_strategies
+from lib.frames import list_strategies, name_recipe
 
 
 @styled
@@ -45,7 +45,7 @@ def draw_sensitivity(table: pd.DataFrame, misalignment: pd.DataFrame) -> Figure:
             if number % columns == 0:
                 axes.set_ylabel(f"mean |cos|, {projection}")
         column[0].set_title(
-            _name_recipe(recipe, rows), fontweight="bold" if recipe == "main" else "normal"
+            _title_recipe(recipe, rows), fontweight="bold" if recipe == "main" else "normal"
         )
         for axes in column[:-1]:
             axes.tick_params(labelbottom=False)
@@ -57,10 +57,10 @@ def draw_sensitivity(table: pd.DataFrame, misalignment: pd.DataFrame) -> Figure:
     return figure
 
 
-def _name_recipe(recipe: str, rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
+def _title_recipe(recipe: str, rows: pd.DataFrame) -> str:
+    """The settings of a recipe on two lines, and whether it is the study's own."""
     suffix = " (main)" if recipe == "main" else ""
-    return f"lr {first['lr']:g}\n{first['epochs']:g} epochs{suffix}"
+    return name_recipe(rows.iloc[0]).replace(", ", "\n") + suffix
 
 
 def _draw_levels(axes: Axes, rows: pd.DataFrame, styles: dict) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lib.figures import (
+    BASELINE_LINE,
     BLACK,
     BLUE,
     DASHES,
@@ -37,7 +38,7 @@ PANELS = {
 }
 SCALES = {"accuracy": 100}  # of the axis, times the values
 REFERENCE = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
-BASELINE = {"color": BLACK, "linewidth": 0.8, "linestyle": (0, (6, 2))}
+BASELINE = {"color": BLACK, "linewidth": 0.8, "linestyle": BASELINE_LINE}
 BINS = np.linspace(0, 1, 41)
 
 

@@ -35,6 +35,9 @@ ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
 MODEL_COLOURS = (BLUE, VERMILLION, PURPLE, SKY, BLACK, GREEN, ORANGE)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+BASELINE_LINE = (0, (6, 2))  # what chance or random neurons yield
+SHORT_BASELINE_LINE = (0, (3, 1.5))  # the same, where there is little room
+PRETRAINED_LINE = (0, (1, 2))  # before any fine-tuning
 
 RC = {
     "font.size": 8,
@@ -223,36 +226,34 @@ def crossed_handles(
 
 def draw_pretrained_level(axes: Axes, value: float, colour: str) -> None:
     """The level of a pretrained model, before any fine-tuning."""
-    axes.axhline(value, color=colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    axes.axhline(value, color=colour, linewidth=0.8, linestyle=PRETRAINED_LINE, zorder=1)
 
 
 def draw_random_baseline(axes: Axes, value: float, low: float, high: float) -> None:
     """The level that a random projection would have, and the band that 95% of them lie in."""
     axes.axhspan(low, high, color=GREY, linewidth=0, zorder=0.5)
-    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE, zorder=1)
 
 
 def draw_chance(axes: Axes, value: float) -> None:
     """The level that guessing would have."""
-    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), zorder=1)
+    axes.axhline(value, color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE, zorder=1)
 
 
-def pretrained_handle() -> Line2D:
+def pretrained_handle(label: str = "pretrained (its colour)") -> Line2D:
     """The legend's entry for `draw_pretrained_level`."""
-    return Line2D(
-        [], [], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), label="pretrained (its colour)"
-    )
+    return Line2D([], [], color=MUTED, linewidth=0.8, linestyle=PRETRAINED_LINE, label=label)
 
 
 def baseline_handle(label: str = "random projection, 95% band") -> Patch:
     """The legend's entry for `draw_random_baseline`."""
-    look = {"facecolor": GREY, "edgecolor": BLACK, "linewidth": 0.8, "linestyle": (0, (3, 1.5))}
-    return Patch(label=label, **look)
+    look = {"facecolor": GREY, "edgecolor": BLACK, "linewidth": 0.8}
+    return Patch(label=label, linestyle=SHORT_BASELINE_LINE, **look)
 
 
 def chance_handle() -> Line2D:
     """The legend's entry for `draw_chance`."""
-    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=(0, (6, 2)), label="chance")
+    return Line2D([], [], color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE, label="chance")
 
 
 def style_handle(style: Style, label: str, filled: bool = True) -> Line2D:

@@ -1,12 +1,17 @@
-"""Tables as data frames, for what selects and groups: figures and claims."""
+"""Tables as data frames, for what selects and groups: figures, the page and claims."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lib.statistics import Interval, mean_interval
 
 RANDOM_LEVEL = ["random_baseline", "random_low", "random_high"]  # of a random projection
+ORDER_BAND = (0.05, 0.95)  # quantiles over random orders of neurons
+# the values that are possible: an interval ends where they do
+POSSIBLE = {"accuracy": (0, 1), "silhouette": (-1, 1)}
 _TEXT_COLUMNS = ("model", "dataset", "strategy", "projection", "recipe")
 
 
@@ -23,6 +28,11 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 def list_strategies(table: pd.DataFrame) -> list[str]:
     """The strategies of misalignment in a table, without the pretrained model and the control."""
     return [name for name in table["strategy"].unique() if name not in ("pretrained", "none")]
+
+
+def name_recipe(settings: Mapping[str, Any]) -> str:
+    """A recipe of fine-tuning in words, "lr 0.001, 10 epochs", from a row of sensitivity.csv."""
+    return f"lr {settings['lr']:g}, {settings['epochs']:g} epochs"
 
 
 def seed_table(rows: pd.DataFrame, strategy: str, column: str) -> pd.DataFrame:

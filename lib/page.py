@@ -20,14 +20,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from lib.frames import RANDOM_LEVEL, cs_curve, list_strategies
+from lib.frames import ORDER_BAND, POSSIBLE, RANDOM_LEVEL, cs_curve, list_strategies
 from lib.statistics import wilson_interval
 from lib.tables import describe_head
 
-BAND = (0.05, 0.95)  # quantiles over the random orders, as in the figures
 ORDERS = ("high_purity", "low_purity", "random")
-# the values that are possible: an interval ends where they do
-POSSIBLE = {"accuracy": (0, 1), "silhouette": (-1, 1)}
 CAPTION_LETTERS = 300  # what is longer ends in an ellipsis
 _DIGITS = 5  # that count
 # Without these no string can end a script element, begin a comment or break a line of JavaScript.
@@ -182,7 +179,8 @@ def _measure_orders(rows: pd.DataFrame, order: str, n_images: int) -> dict[str, 
     if order != "random":
         return _measure_one(rows.iloc[0], n_images)
     return {
-        measure: [rows[measure].mean(), *rows[measure].quantile(list(BAND))] for measure in POSSIBLE
+        measure: [rows[measure].mean(), *rows[measure].quantile(list(ORDER_BAND))]
+        for measure in POSSIBLE
     }
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lib import figure_pruning, figures, page
+from lib import figures, page
+from lib.frames import ORDER_BAND
 from lib.neurons import describe_ranked, number_tiles, rank_images
 from lib.page import collect, collect_misalignment, collect_pruning, embed_json, render_page
 from lib.statistics import mean_interval, wilson_interval
@@ -120,7 +121,7 @@ def test_pruning_has_the_numbers_of_the_table():
             assert found[order]["silhouette"][i] == [row["silhouette"], None, None]
     for measure in ("accuracy", "silhouette"):
         values = rows[(rows["strategy"] == "random") & (rows["kept"] == 4)][measure]
-        expected = [values.mean(), *np.quantile(values, figure_pruning.BAND)]
+        expected = [values.mean(), *np.quantile(values, ORDER_BAND)]
         assert found["random"][measure][1] == pytest.approx(expected)
     control = tables["accuracy"].query(
         "model == 'laclip' and dataset == 'digits' and strategy == 'none'"
@@ -154,7 +155,7 @@ def test_one_seed_has_no_interval():
     assert [point[1:] for point in points] == [[None, None]] * 2
 
 
-def test_colours_and_bands_are_those_of_the_figures(root):
+def test_colours_and_names_are_those_of_the_figures(root):
     style = (root / "workflow/page/page.css").read_text()
     colours = dict(re.findall(r"--(\w+): (#\w{6})", style))
     names = ("ink", "muted", "grey", "blue", "vermillion", "green", "purple", "orange", "sky")
@@ -165,7 +166,6 @@ def test_colours_and_bands_are_those_of_the_figures(root):
     for order in page.ORDERS:
         colour = re.search(rf"{order}: .*?var\(--(\w+)\)", script)[1]
         assert colours[colour] == figures.PRUNING_STYLES[order].colour
-    assert page.BAND == figure_pruning.BAND
     for strategy, name in figures.STRATEGY_NAMES.items():
         assert f'{strategy}: "{name}"' in script
 
