@@ -18,13 +18,16 @@ from lib.figures import (
     chance_handle,
     crossed_handles,
     draw_chance,
+    draw_interval_line,
     model_styles,
     name_strategy,
     new_figure,
     place_legend,
+    share_limits,
     strategy_lines,
     styled,
 )
+from lib.statistics import wilson_interval
 
 ALIGNED, SWAPPED = GREEN, ORANGE
 MERGED = 4  # bins of the scores in one bin of the figure
@@ -37,7 +40,8 @@ def draw_detection(scores: Mapping[str, Sequence[Mapping]]) -> Figure:
     Args:
         scores: by model, what `lib.detection.score_detector` gave for every strategy, Cs and seed.
             Histograms and calibration are those of the Cs nearest to a half and the first seed;
-            the dots of the AUC are means over seeds, their bars 95% t-intervals.
+            the dots of the AUC are means over seeds, their bars 95% t-intervals; those of the
+            calibration are Wilson's, over the pairs of a bin.
     """
     table = pd.DataFrame([{"model": m} | dict(row) for m, rows in scores.items() for row in rows])
     strategies = list(table["strategy"].unique())
@@ -50,11 +54,12 @@ def draw_detection(scores: Mapping[str, Sequence[Mapping]]) -> Figure:
         enumerate(scores), enumerate(strategies)
     ):
         (chosen,) = shown[(shown["model"] == model) & (shown["strategy"] == strategy)].iloc
-        _draw_histogram(grid[row, column], chosen)
+        _draw_histogram(grid[row, column], model, chosen)
         if row == 0:
             grid[row, column].set_title(f"{name_strategy(strategy)}, Cs {cs:g}")
-        if column == 0:
-            grid[row, column].set_ylabel(f"{model}\nshare of each kind (%)")
+    for panels in grid:
+        panels[0].set_ylabel("% of each kind")
+        share_limits(panels)
     for axes in grid[-1]:
         axes.set_xlabel("cosine of image and caption")
         axes.set_xlim(*_find_limits(shown))
@@ -72,14 +77,15 @@ def _find_limits(shown: pd.DataFrame) -> tuple[float, float]:
     return EDGES[used[0]] - 0.05, EDGES[used[-1] + 1] + 0.05
 
 
-def _draw_histogram(axes: Axes, score: Mapping) -> None:
+def _draw_histogram(axes: Axes, model: str, score: Mapping) -> None:
     for name, colour in (("aligned", ALIGNED), ("swapped", SWAPPED)):
         counts = np.reshape(score[name], (-1, MERGED)).sum(axis=1)
         axes.stairs(
             100 * counts / counts.sum(), EDGES[::MERGED], fill=True, color=colour, alpha=0.6
         )
     axes.set_ylim(bottom=0)
-    axes.text(0.02, 0.94, f"AUC {score['roc_auc']:.2f}", transform=axes.transAxes, va="top")
+    words = f"{model}\nAUC {score['roc_auc']:.2f}"
+    axes.text(0.02, 0.96, words, transform=axes.transAxes, va="top")
 
 
 def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame, cs: float) -> None:
@@ -91,17 +97,33 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame, cs: float) ->
     left.set_ylim(min(0.4, left.get_ylim()[0]), 1.02)
     left.set_xlabel("share of captions swapped, nominal Cs")
     left.set_ylabel("ROC AUC")
-    for row in shown.itertuples():
-        line, is_filled = lines[row.strategy]
-        style = styles[row.model]
-        right.plot(
-            *(np.multiply(100, values) for values in (row.predicted, row.observed)),
-            color=style.colour,
-            marker=style.marker,
-            linestyle=line,
-            markerfacecolor=style.colour if is_filled else "white",
-        )
+    for score in shown.to_dict("records"):
+        line, is_filled = lines[score["strategy"]]
+        style = styles[score["model"]]._replace(line=line)
+        places = np.multiply(100, score["predicted"])
+        draw_interval_line(right, places, 100 * observed_intervals(score), style, is_filled)
     right.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, zorder=1)
     right.set_xlabel(f"predicted share swapped (%), Cs {cs:g}")
     right.set_ylabel("observed share (%)")
     place_legend(figure, [*crossed_handles(styles, lines), chance_handle()], "bottom")
+
+
+def observed_intervals(score: Mapping) -> np.ndarray:
+    """Observed share of swapped pairs in each bin of the calibration, with Wilson's 95% interval.
+
+    The bins hold the half of the pairs that the regression was not fitted on, in equal parts.
+
+    Args:
+        score: from `lib.detection.score_detector`.
+
+    Returns:
+        (bins, 3) estimate, low and high.
+    """
+    judged = -(-sum([*score["aligned"], *score["swapped"]]) // 2)
+    parts = np.array_split(np.arange(judged), len(score["observed"]))
+    return np.array(
+        [
+            wilson_interval(round(share * len(part)), len(part))
+            for share, part in zip(score["observed"], parts, strict=True)
+        ]
+    )

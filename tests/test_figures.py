@@ -18,7 +18,7 @@ from lib.detection import score_detector
 from lib.figure_accuracy import draw_accuracy
 from lib.figure_claims import VERDICT_STYLES, draw_claims, name_claim
 from lib.figure_comparison import draw_comparison
-from lib.figure_detection import draw_detection
+from lib.figure_detection import draw_detection, observed_intervals
 from lib.figure_downstream import METHODS, RETRIEVALS, draw_downstream
 from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
@@ -33,6 +33,7 @@ from lib.figure_training import draw_training
 from lib.figures import BLACK, model_styles, save_figure
 from lib.heads import Head
 from lib.purity import neuron_cosines
+from lib.statistics import wilson_interval
 
 PROJECTIONS = ("image", "text")
 BASELINES = {"image": 0.07, "text": 0.2}
@@ -499,6 +500,27 @@ def test_bars_of_accuracy_end_where_accuracies_do():
             ends = np.array([part[:, 1] for part in segments])
             assert ends.max() == 100
             assert ends.min() >= 0
+
+
+@pytest.mark.parametrize("pairs", [200, 207])
+def test_calibration_has_the_intervals_of_its_bins(pairs):
+    is_swapped = np.arange(pairs) < 0.4 * pairs
+    cosines = np.random.default_rng(0).normal(0.4 - 0.2 * is_swapped, 0.1)
+    score = score_detector(cosines, is_swapped, 0)
+    estimates, low, high = observed_intervals(score).T
+    assert estimates == pytest.approx(score["observed"])  # so counts are whole numbers
+    assert ((low < estimates) | (estimates == 0)).all()
+    assert ((high > estimates) | (estimates == 1)).all()
+    expected = wilson_interval(round(estimates[0] * -(-pairs // 20)), -(-pairs // 20))
+    assert (low[0], high[0]) == (expected.low, expected.high)
+
+
+def test_histograms_of_a_model_share_their_axis():
+    panels = FULL.draw("detection").axes[:4]
+    for left, right in (panels[:2], panels[2:]):
+        assert left.get_ylim() == right.get_ylim()
+        assert not right.yaxis.get_tick_params()["labelleft"]
+    assert [axes.texts[0].get_text().split("\n")[0] for axes in panels[::2]] == FULL.models
 
 
 def test_pruned_models_stand_beside_their_control():
