@@ -1,6 +1,7 @@
 """Image embeddings of one dataset by class, for every model, on their two main axes."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from lib.figures import (
     BLACK,
     BLUE,
     GREEN,
+    INK,
     MUTED,
     ORANGE,
     PURPLE,
@@ -32,6 +34,34 @@ LOOKS = tuple(
         strict=True,
     )
 )
+# A class with such a word in its name has that colour: blue dots named "red" would mislead.
+COLOUR_WORDS = {
+    "red": "#D62828",
+    "orange": ORANGE,
+    "yellow": "#F0E442",
+    "green": GREEN,
+    "cyan": "#00B8C8",
+    "blue": BLUE,
+    "purple": "#7B3FA0",
+    "violet": "#7B3FA0",
+    "magenta": "#C2187E",
+    "pink": "#F48FB1",
+    "brown": "#8B5A2B",
+    "beige": "#E3D2A8",
+    "white": "#FFFFFF",
+    "grey": "#8C8C8C",
+    "gray": "#8C8C8C",
+    "black": BLACK,
+}
+PALE = {COLOUR_WORDS[word] for word in ("yellow", "beige", "white")}  # these have a dark edge
+
+
+class Look(NamedTuple):
+    """How a class is drawn; the marker tells apart classes of one colour."""
+
+    colour: str
+    marker: str
+    edge: str
 
 
 class Embedded(NamedTuple):
@@ -63,17 +93,29 @@ def draw_embeddings(
     columns = min(2, len(models))
     lines = -(-len(models) // columns)
     figure = new_figure(0.75 + lines * (5.2 / max(columns, 2)))
+    names = [classes[number] for number in shown]
+    looks = choose_looks(names)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, item in zip(grid, models, strict=False):
-        _draw_panel(axes, item.embeddings[rows], labels[rows], shown)
+        _draw_panel(axes, item.embeddings[rows], labels[rows], dict(zip(shown, looks, strict=True)))
         score = silhouette_score(item.embeddings, labels)
         axes.set_title(f"{item.model}, silhouette {score:.3f}".replace(" -", " \N{MINUS SIGN}"))
     for axes in grid[len(models) :]:
         axes.set_visible(False)
-    place_legend(figure, _handles([classes[number] for number in shown]), "bottom")
+    place_legend(figure, _handles(names, looks), "bottom")
     if len(shown) < len(classes):
         figure.suptitle(f"{len(shown)} of {len(classes)} classes shown", fontsize=7.5, color=MUTED)
     return figure
+
+
+def choose_looks(names: Sequence[str]) -> list[Look]:
+    """A look for each class: of the colour that its name holds, else of its place."""
+    looks = []
+    for name, (colour, marker) in zip(names, LOOKS, strict=False):
+        words = [word for word in re.findall("[a-z]+", name.lower()) if word in COLOUR_WORDS]
+        colour = COLOUR_WORDS[words[0]] if words else colour
+        looks.append(Look(colour, marker, INK if colour in PALE else "none"))
+    return looks
 
 
 def principal_components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,22 +134,25 @@ def principal_components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centred @ (directions * np.sign(strongest)), variances[::-1][:2] / variances.sum()
 
 
-def _draw_panel(axes: Axes, rows: np.ndarray, labels: np.ndarray, shown: np.ndarray) -> None:
+def _draw_panel(
+    axes: Axes, rows: np.ndarray, labels: np.ndarray, looks: Mapping[int, Look]
+) -> None:
     points, shares = principal_components(rows)
-    places = {number: place for place, number in enumerate(shown)}
     # interleaved, so that no class hides the others
     for start in range(4):
-        for number in shown:
-            colour, marker = LOOKS[places[number]]
+        for number, look in looks.items():
             chosen = points[start::4][labels[start::4] == number]
-            axes.scatter(*chosen.T, s=9, color=colour, marker=marker, alpha=0.7, linewidths=0)
+            style = {"facecolors": look.colour, "edgecolors": look.edge, "marker": look.marker}
+            axes.scatter(*chosen.T, s=9, alpha=0.7, linewidths=0.4, **style)
     axes.set_xlabel(f"component 1 ({shares[0]:.0%} of variance)")
     axes.set_ylabel(f"component 2 ({shares[1]:.0%})")
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def _handles(names: Sequence[str]) -> list[Line2D]:
-    return [
-        Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=4.5, label=name)
-        for name, (colour, marker) in zip(names, LOOKS, strict=False)
-    ]
+def _handles(names: Sequence[str], looks: Sequence[Look]) -> list[Line2D]:
+    handles = []
+    for name, look in zip(names, looks, strict=True):
+        style = {"color": look.colour, "marker": look.marker, "markeredgecolor": look.edge}
+        style |= {"linestyle": "none", "markersize": 4.5, "markeredgewidth": 0.4}
+        handles.append(Line2D([], [], label=name, **style))
+    return handles

@@ -20,7 +20,14 @@ from lib.figure_claims import VERDICT_STYLES, draw_claims, name_claim
 from lib.figure_comparison import draw_comparison
 from lib.figure_detection import draw_detection, observed_intervals
 from lib.figure_downstream import METHODS, RETRIEVALS, draw_downstream
-from lib.figure_embeddings import Embedded, draw_embeddings, principal_components
+from lib.figure_embeddings import (
+    COLOUR_WORDS,
+    LOOKS,
+    Embedded,
+    choose_looks,
+    draw_embeddings,
+    principal_components,
+)
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
 from lib.figure_layers import draw_layers
@@ -30,7 +37,7 @@ from lib.figure_purity import draw_purity
 from lib.figure_remedies import draw_remedies
 from lib.figure_sensitivity import draw_sensitivity
 from lib.figure_training import draw_training
-from lib.figures import BLACK, model_styles, save_figure
+from lib.figures import BLACK, INK, model_styles, save_figure
 from lib.heads import Head
 from lib.purity import neuron_cosines
 from lib.statistics import wilson_interval
@@ -420,6 +427,14 @@ def test_embeddings_show_as_many_of_each_class():
         counts[tuple(points.get_facecolor()[0])] += len(points.get_offsets())
     assert set(counts.values()) == {125}
     assert len(counts) == 8
+
+
+def test_classes_named_after_colours_have_them():
+    looks = choose_looks(["red 00", "a bored greenhouse", "Dark RED star", "white heart"])
+    red, other = COLOUR_WORDS["red"], LOOKS[1][0]
+    assert [look.colour for look in looks] == [red, other, red, "#FFFFFF"]
+    assert len({look.marker for look in looks}) == 4
+    assert [look.edge for look in looks] == ["none", "none", "none", INK]  # white on white
 
 
 def test_principal_components_are_those_of_scikit_learn():
