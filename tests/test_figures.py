@@ -538,6 +538,32 @@ def test_histograms_of_a_model_share_their_axis():
     assert [axes.texts[0].get_text().split("\n")[0] for axes in panels[::2]] == FULL.models
 
 
+def make_layers(places):
+    """A table of layers.csv of one model: a row for each tower, block and kind."""
+    table = pd.DataFrame(places, columns=["tower", "block", "kind"])
+    level = {"random_baseline": 0.1, "random_low": 0.09, "random_high": 0.11}
+    return table.assign(model="clip", avg_abs_cos_sim=0.2, **level)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ([], {"clip": "None", "projection": "None"}),
+        ([1], {"clip": "None", "output of the MLP": "None", "projection": "None"}),
+        ([1, 2], {"clip": "None", "output of the MLP": "--", "projection": "None"}),
+    ],
+)
+def test_the_legend_of_layers_names_what_there_is(blocks, expected):
+    """Kinds that do not occur have no entry, and single blocks no line."""
+    places = [("text", block, "mlp") for block in blocks]
+    places += [(tower, None, "projection") for tower in ("text", "image")]
+    figure = draw_layers(make_layers(places))
+    assert [axes.get_title() for axes in figure.axes] == ["image tower", "text tower"]
+    handles = figure.legends[0].legend_handles[:-1]  # the last is the band of random neurons
+    assert {handle.get_label(): handle.get_linestyle() for handle in handles} == expected
+    assert handles[-1].get_fillstyle() == "left"
+
+
 def test_pruned_models_stand_beside_their_control():
     figure = FULL.draw("pruning")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
