@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 
 from lib.detection import score_detector
 from lib.figure_accuracy import draw_accuracy
-from lib.figure_claims import VERDICT_STYLES, draw_claims, name_claim
+from lib.figure_claims import VERDICT_STYLES, draw_claims, list_own_effects, name_claim
 from lib.figure_comparison import draw_comparison
 from lib.figure_detection import draw_detection, observed_intervals
 from lib.figure_downstream import METHODS, RETRIEVALS, draw_downstream
@@ -141,10 +141,12 @@ class Study:
                 row |= {"strategy": strategy, "projection": "", "unit": unit, "effect": effect}
                 row |= {"low": effect - 0.1, "high": effect + 0.1, "verdict": verdict}
                 row |= {"published_effect": None, "published_other": None, "claimed_sign": 1}
+                row |= {"dataset": "", "recipe": "main"}
                 rows.append(row)
         rows[0] |= {"published_effect": 2.0, "published_other": 1.5}
         rows[-1] |= {"low": np.nan, "high": np.nan}
-        return draw_claims(pd.DataFrame(rows))
+        table = pd.DataFrame(rows)
+        return draw_claims(table, table)
 
     def sensitivity(self):
         parts = []
@@ -587,8 +589,52 @@ def test_claims_show_intervals_verdicts_and_published_values():
     assert widths.count(pytest.approx(0.2)) >= len(FULL.models) * len(VERDICT_STYLES)
 
 
+def make_claims(**changes):
+    """A headline that is a mean over models, and the rows of the two models."""
+    row = {"experiment": 3, "claim": "it grows", "dataset": "", "strategy": "similar"}
+    row |= {"projection": "image", "recipe": "main", "unit": "%", "verdict": "holds"}
+    row |= {"published_effect": None, "published_other": None, "claimed_sign": 1}
+    effects = {"": 3.0, "clip": 2.0, "laclip": 4.0}
+    rows = [
+        row | {"model": model, "effect": effect, "low": effect - 0.5, "high": effect + 0.5}
+        for model, effect in effects.items()
+    ]
+    other = rows[1] | {"recipe": "another", "effect": 9.0}
+    claims = pd.DataFrame([rows[0] | changes, *rows[1:], other])
+    return claims[:1], claims
+
+
+@pytest.mark.parametrize(
+    ("published", "words"),
+    [((4.5, None), []), ((114.0, 127.0), ["+114, +127"]), ((2.0, -15.24), ["\N{MINUS SIGN}15.2"])],
+)
+def test_what_was_measured_sets_the_axis_of_claims(published, words):
+    """A published value beyond it is a number at the edge."""
+    names = ("published_effect", "published_other")
+    figure = draw_claims(*make_claims(**dict(zip(names, published, strict=True))))
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    assert low <= 0 < 4 < high
+    assert high - low < 8
+    assert [text.get_text() for text in axes.texts] == words
+    arrows = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in ("<", ">")]
+    assert set(arrows) <= {low, high}
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert ("beyond the axis" in labels) == bool(words)
+    assert axes.get_xlabel() == "% of the control"
+
+
+def test_means_over_models_show_the_effect_of_each():
+    headlines, claims = make_claims()
+    assert list_own_effects(claims, headlines.iloc[0]) == [2.0, 4.0]
+    assert list_own_effects(claims, claims.iloc[1]) == []  # is of one model
+    assert list_own_effects(claims[:2], claims.iloc[0]) == []  # the mean of one model is its own
+    (axes,) = draw_claims(headlines, claims).axes
+    assert [2.0, 4.0] in [list(line.get_xdata()) for line in axes.lines]
+
+
 def test_no_claims_are_said_to_be_none():
-    assert "no claim" in draw_claims(pd.DataFrame()).axes[0].texts[0].get_text()
+    assert "no claim" in draw_claims(*[pd.DataFrame()] * 2).axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from lib.progress import start_log
 
 start_log(snakemake.log[0])
 output = snakemake.output
-headlines = select_headlines(read_claims(snakemake.input.table))
-save_figure(draw_claims(headlines), output.png, output.pdf)
+claims = read_claims(snakemake.input.table)
+save_figure(draw_claims(select_headlines(claims), claims), output.png, output.pdf)
 with atomic_path(output.page) as temporary:
     temporary.write_text(format_image(Path(output.png).read_bytes()), encoding="utf-8")
