@@ -11,13 +11,13 @@ from matplotlib.patches import Patch
 
 from lib.cs_panels import draw_random_levels
 from lib.figures import (
-    BLACK,
     BLUE,
     DASHES,
     GREEN,
     MUTED,
     ORANGE,
-    PURPLE,
+    RAW,
+    REPLACED,
     SKY,
     VERMILLION,
     Style,
@@ -36,11 +36,10 @@ from lib.figures import (
 from lib.frames import cs_curve, list_strategies
 from lib.statistics import mean_interval
 
-RAW = Style(BLACK, "o", "-")
 STYLES = [
-    Style(BLUE, "s", DASHES[1]),
+    REPLACED,
     Style(ORANGE, "^", DASHES[2]),
-    Style(PURPLE, "D", DASHES[3]),
+    Style(BLUE, "D", DASHES[3]),
     Style(SKY, "v", DASHES[2]),
     Style(VERMILLION, "P", DASHES[1]),
 ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,22 +11,22 @@ from matplotlib.lines import Line2D
 from lib.figures import (
     BASELINE_LINE,
     BLACK,
-    BLUE,
     DASHES,
+    LINE_WIDTH,
     MUTED,
-    VERMILLION,
-    Style,
+    RAW,
+    REPLACED,
+    draw_interval_line,
+    list_shades,
     new_figure,
     place_legend,
+    set_cs_axis,
     style_handle,
     styled,
 )
 from lib.statistics import mean_interval
 
-STYLES = {
-    "raw": Style(BLUE, "o", DASHES[1]),
-    "filtered": Style(VERMILLION, "s", DASHES[0]),
-}
+STYLES = {"raw": RAW, "filtered": REPLACED}
 PANELS = {
     "purified_features": "purified features\n(number, |cos| ≥ 0.9)",
     "feature_magnitude": "largest |cos|\nof a concept (mean)",
@@ -37,6 +36,8 @@ PANELS = {
     "silhouette": "silhouette (cosine)",
 }
 SCALES = {"accuracy": 100}  # of the axis, times the values
+LEVELS = {"mean_abs_cos": "random neurons", "accuracy": "chance"}  # of the others: untrained
+FEW = 5  # fewer values of p than that leave open what lies between: the line is thin
 REFERENCE = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
 BASELINE = {"color": BLACK, "linewidth": 0.8, "linestyle": BASELINE_LINE}
 BINS = np.linspace(0, 1, 41)
@@ -49,16 +50,21 @@ def draw_simulation(
     """Six measures against p, raw beside filtered, and histograms of true purity.
 
     Args:
-        table: simulation.csv. Lines are means over seeds, bands 95% t-intervals over seeds.
+        table: simulation.csv. Marks are means over seeds, bars 95% t-intervals over seeds; ticks
+            are the values of p that were simulated.
         purities: by kind of data, (p, seeds, neurons) largest |cos| of a neuron with a concept.
         shares: the values of p along the first axis of `purities`.
         concepts: number of concepts; one in so many is the accuracy of chance.
     """
     figure = new_figure(7.0)
     panels = figure.subplots(4, 2)
+    width = LINE_WIDTH if len(shares) >= FEW else 0.6
     for axes, (column, label) in zip(panels[:3].flat, PANELS.items(), strict=True):
-        _draw_measure(axes, table, column, 1 / concepts if column == "accuracy" else None)
+        _draw_measure(axes, table, column, width)
+        _draw_level(axes, LEVELS.get(column, "untrained"), _find_level(table, column, concepts))
         axes.set_ylabel(label)
+    for axes in panels[:2].flat:
+        axes.tick_params(labelbottom=False)
     for axes in panels[2]:
         axes.set_xlabel("probability p of a spurious partner")
     _draw_histograms(panels[3, 0], purities, "raw", shares)
@@ -67,29 +73,48 @@ def draw_simulation(
     limit = max(axes.get_ylim()[1] for axes in panels[3])
     for axes in panels[3]:
         axes.set_ylim(0, limit)
-    place_legend(figure, _handles())
+    place_legend(figure, _handles(width))
     return figure
 
 
-def _draw_measure(axes: Axes, table: pd.DataFrame, column: str, chance: float | None) -> None:
+def _draw_measure(axes: Axes, table: pd.DataFrame, column: str, width: float) -> None:
+    """Raw and filtered captions at each p, side by side, and the level of raw ones at p = 0."""
     scale = SCALES.get(column, 1)
-    for data, style in STYLES.items():
-        rows = table[table["data"] == data]
-        intervals = {p: mean_interval(each.to_numpy()) for p, each in rows.groupby("p")[column]}
-        estimate, low, high = scale * np.array(list(intervals.values())).T
-        axes.fill_between(list(intervals), low, high, color=style.colour, alpha=0.2, linewidth=0)
-        axes.plot(
-            list(intervals),
-            estimate,
-            color=style.colour,
-            linestyle=style.line,
-            marker=style.marker,
+    shift = 0.01 * table["p"].max()
+    for (data, style), side in zip(STYLES.items(), (-1, 1), strict=True):
+        by_p = table[table["data"] == data].groupby("p")[column]
+        intervals = scale * np.array([mean_interval(each.to_numpy()) for _, each in by_p])
+        draw_interval_line(
+            axes, list(by_p.groups), intervals, style, shift=side * shift, width=width
         )
     clean = table[(table["data"] == "raw") & (table["p"] == 0)]
     axes.axhline(scale * clean[column].mean(), zorder=1, **REFERENCE)
-    untrained = table.loc[table["data"] == "untrained", column].mean()
-    level = table["random_baseline"].iloc[0] if column == "mean_abs_cos" else untrained
-    axes.axhline(scale * (level if chance is None else chance), zorder=1, **BASELINE)
+    set_cs_axis(axes, table["p"].dropna())
+
+
+def _find_level(table: pd.DataFrame, column: str, concepts: int) -> float:
+    """What a measure is without any training."""
+    if column == "accuracy":
+        return SCALES[column] / concepts
+    if column == "mean_abs_cos":
+        return table["random_baseline"].iloc[0]
+    return table.loc[table["data"] == "untrained", column].mean()
+
+
+def _draw_level(axes: Axes, name: str, level: float) -> None:
+    """A dashed line through a panel, named on the side where the panel has more room."""
+    axes.axhline(level, zorder=1, **BASELINE)
+    low, high = axes.get_ylim()
+    is_above = level < (low + high) / 2
+    axes.annotate(
+        name,
+        (0.02, level),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(0, 2.5 if is_above else -2.5),
+        textcoords="offset points",
+        va="bottom" if is_above else "top",
+        fontsize=7,
+    )
 
 
 def _draw_histograms(
@@ -101,12 +126,11 @@ def _draw_histograms(
     axes.stairs(
         _percentages(purities["untrained"]), BINS, fill=True, color="#D9D9D9", label="untrained"
     )
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.8, len(chosen)))
-    for number, (place, colour) in enumerate(zip(chosen, colours, strict=True)):
+    for number, (place, colour) in enumerate(zip(chosen, list_shades(len(chosen)), strict=True)):
         axes.stairs(
             _percentages(purities[data][place]),
             BINS,
-            color=tuple(colour),
+            color=colour,
             linestyle=DASHES[number],
             linewidth=1.2,
             label=f"p = {shares[place]:g}",
@@ -120,9 +144,8 @@ def _percentages(values: np.ndarray) -> np.ndarray:
     return 100 * np.histogram(values, BINS)[0] / values.size
 
 
-def _handles() -> list:
-    return [
-        *(style_handle(style, f"{data} captions") for data, style in STYLES.items()),
-        Line2D([], [], label="raw at p = 0 (oracle)", **REFERENCE),
-        Line2D([], [], label="untrained, random or chance", **BASELINE),
-    ]
+def _handles(width: float) -> list[Line2D]:
+    handles = [style_handle(style, f"{data} captions") for data, style in STYLES.items()]
+    for handle in handles:
+        handle.set_linewidth(width)
+    return [*handles, Line2D([], [], label="raw at p = 0 (oracle)", **REFERENCE)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from lib.figures import (
     Style,
     baseline_handle,
     draw_interval_line,
+    list_shades,
     name_strategy,
     new_figure,
     place_legend,
@@ -69,10 +69,8 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, strategy: str, styles: dict[floa
 
 def _choose_styles(values: Sequence[float]) -> dict[float, Style]:
     """From dark to light by Cs, with markers and lines of their own."""
-    shades = matplotlib.colormaps["viridis"].resampled(len(values) + 1).colors
+    shades = list_shades(len(values))
     return {
-        cs: Style(
-            matplotlib.colors.to_hex(shades[i]), MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
-        )
+        cs: Style(shades[i], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)])
         for i, cs in enumerate(values)
     }

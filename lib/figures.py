@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -38,6 +39,9 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 BASELINE_LINE = (0, (6, 2))  # what chance or random neurons yield
 SHORT_BASELINE_LINE = (0, (3, 1.5))  # the same, where there is little room
 PRETRAINED_LINE = (0, (1, 2))  # before any fine-tuning
+LINE_WIDTH = 1.3
+# for what has an order, from dark to light; the yellow at viridis' end is hard to see on white
+SHADES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, 0.82, 256)))
 
 RC = {
     "font.size": 8,
@@ -64,7 +68,7 @@ RC = {
     "axes.axisbelow": True,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.5,
-    "lines.linewidth": 1.3,
+    "lines.linewidth": LINE_WIDTH,
     "lines.markersize": 3.8,
     "errorbar.capsize": 1.8,
     "legend.frameon": False,
@@ -93,6 +97,9 @@ PRUNING_STYLES = {
     "random": Style(MUTED, "", DASHES[2]),
     "full": Style(BLACK, "", (0, (5, 2, 1, 2))),
 }
+# Captions as they came, and after doubtful ones were replaced, where colours tell no models.
+RAW = Style(BLACK, "o", "-")
+REPLACED = Style(PURPLE, "s", DASHES[1])
 STRATEGY_NAMES = {"similar": "similar captions swapped", "random": "random captions swapped"}
 
 
@@ -151,6 +158,11 @@ def name_strategy(strategy: str) -> str:
     return STRATEGY_NAMES.get(strategy, strategy)
 
 
+def list_shades(count: int) -> list[str]:
+    """Colours from dark to light, for what has an order: viridis without its end."""
+    return [to_hex(SHADES(place)) for place in np.linspace(0, 1, count)]
+
+
 def draw_interval_line(
     axes: Axes,
     x: Sequence[float],
@@ -158,6 +170,7 @@ def draw_interval_line(
     style: Style,
     filled: bool = True,
     shift: float | Sequence[float] = 0.0,
+    width: float = LINE_WIDTH,
 ) -> None:
     """A line of estimates with error bars.
 
@@ -166,6 +179,7 @@ def draw_interval_line(
         intervals: (n, 3) estimate, low and high; without an interval the bounds are no numbers.
         filled: whether the markers are.
         shift: along x, of all places or of each, so that bars of several lines stay visible.
+        width: of the line.
     """
     estimates, low, high = np.asarray(intervals, dtype=float).T
     places = np.asarray(x, dtype=float) + np.asarray(shift)
@@ -174,6 +188,7 @@ def draw_interval_line(
         estimates,
         color=style.colour,
         linestyle=style.line,
+        linewidth=width,
         marker=style.marker,
         markerfacecolor=style.colour if filled else "white",
         markeredgewidth=0.9,
@@ -313,7 +328,7 @@ def share_limits(panels: Sequence[Axes]) -> None:
 
 
 def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
-    """Ticks at the values of Cs that were tried; near ones share a label's place."""
+    """Ticks at the values of Cs (or p) that were tried; near ones share a label's place."""
     values = sorted(set(values))
     span = (values[-1] - values[0]) or 1.0
     shown: list[float] = []

@@ -34,8 +34,10 @@ from lib.figure_layers import draw_layers
 from lib.figure_projections import draw_projection_histograms, draw_projection_means
 from lib.figure_pruning import draw_pruning
 from lib.figure_purity import draw_purity
+from lib.figure_ranking import draw_ranking
 from lib.figure_remedies import draw_remedies
 from lib.figure_sensitivity import draw_sensitivity
+from lib.figure_simulation import PANELS, draw_simulation
 from lib.figure_training import draw_training
 from lib.figures import BLACK, INK, model_styles, save_figure
 from lib.heads import Head
@@ -246,6 +248,33 @@ class Study:
         models = [Embedded(model, each) for model, each in zip(self.models, rows, strict=True)]
         return draw_embeddings(models, labels, classes)
 
+    def runs(self):
+        """A table of simulation.csv: purity falls and mean |cos| rises with p on raw captions."""
+        places = [(p, data) for p in self.shares for data in ("raw", "filtered")]
+        rows = [(*place, seed) for place in [*places, (None, "untrained")] for seed in self.seeds]
+        table = pd.DataFrame(rows, columns=["p", "data", "seed"])
+        harm = table["p"].astype(float).where(table["data"] == "raw", 0).fillna(1)
+        harm += self.random.uniform(0.01, 0.02, len(table))
+        falling = {name: 1 - harm / 2 for name in PANELS if name != "mean_abs_cos"}
+        return table.assign(**falling, mean_abs_cos=0.04 + 0.03 * harm, random_baseline=0.08)
+
+    @property
+    def shares(self):
+        """Values of p, one more than of Cs."""
+        return [0.0, *self.cs]
+
+    def simulation(self):
+        table, purities = self.runs(), {}
+        for data in ("raw", "filtered"):
+            purities[data] = self.random.uniform(0.5, 1, (len(self.shares), len(self.seeds), 20))
+        purities["untrained"] = self.random.uniform(0, 0.5, (len(self.seeds), 20))
+        return draw_simulation(table, purities, self.shares, 50)
+
+    def ranking(self):
+        correlation = {"estimate": -0.9, "low": -1.0, "high": -0.5}
+        scopes = ["raw, across p", "raw, within p", "raw and filtered, across p"]
+        return draw_ranking(self.runs(), pd.DataFrame([{"scope": s} | correlation for s in scopes]))
+
     def gallery(self):
         image = Image.fromarray(self.random.integers(0, 256, (32, 32, 3), dtype=np.uint8))
         captions = [f"a white {name} on a dotted background, drawn twice" for name in self.datasets]
@@ -272,6 +301,7 @@ NAMES = (
     "sensitivity",
     "training",
 )
+NAMELESS = ("ranking", "simulation")  # no name of a model or dataset stands in these
 MINIMAL = Study(["clip"], ["digits"], ["similar"], [0.3], [0], ["main"])
 FULL = Study(
     ["clip", "laclip"],
@@ -288,7 +318,7 @@ SIZES = {"minimal": MINIMAL, "full": FULL, "more_models": MORE_MODELS}
 every_figure = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.fixture(scope="module", params=itertools.product(SIZES, NAMES), ids="-".join)
+@pytest.fixture(scope="module", params=itertools.product(SIZES, (*NAMES, *NAMELESS)), ids="-".join)
 def figure(request):
     """Each figure of studies of several sizes."""
     size, name = request.param
@@ -311,7 +341,8 @@ def render(figure):
 
 
 def visible_axes(figure):
-    return [axes for axes in figure.axes if axes.get_visible()]
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    return [axes for axes in shown if axes.get_label() != "<colorbar>"]
 
 
 # --- All figures ----------------------------------------------------------------------------------
@@ -564,6 +595,26 @@ def test_the_legend_of_layers_names_what_there_is(blocks, expected):
     handles = figure.legends[0].legend_handles[:-1]  # the last is the band of random neurons
     assert {handle.get_label(): handle.get_linestyle() for handle in handles} == expected
     assert handles[-1].get_fillstyle() == "left"
+
+
+def test_levels_of_the_simulation_are_named():
+    axes = FULL.draw("simulation").axes[:6]
+    names = ["untrained"] * 3 + ["random neurons", "chance", "untrained"]
+    assert [panel.texts[0].get_text() for panel in axes] == names
+    levels = [find_levels(panel)[-1] for panel in axes]
+    assert levels[3:5] == [0.08, 2.0]
+    for panel, text, level in zip(axes, [panel.texts[0] for panel in axes], levels, strict=True):
+        assert text.xy[1] == level
+        assert panel.get_ylim()[0] <= level <= panel.get_ylim()[1]
+
+
+@pytest.mark.parametrize(("study", "is_thin"), [(MINIMAL, True), (FULL, False)])
+def test_few_values_of_p_are_joined_by_a_thin_line(study, is_thin):
+    for axes in study.draw("simulation").axes[:6]:
+        curves = [line for line in axes.lines if len(line.get_xdata()) == len(study.shares)]
+        marked = [line for line in curves if line.get_marker() in ("o", "s")]
+        assert len(marked) == 2
+        assert all((line.get_linewidth() < 1) == is_thin for line in marked)
 
 
 def test_pruned_models_stand_beside_their_control():
