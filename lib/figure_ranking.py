@@ -1,15 +1,18 @@
 """Whether the mean |cos| between neurons ranks their true purity, over runs of the simulation."""
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from lib.figures import (
     BASELINE_LINE,
     BLACK,
     MUTED,
+    SHADES,
     Style,
     new_figure,
     place_legend,
@@ -26,25 +29,31 @@ PANELS = {
 
 @styled
 def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
-    """True purity against mean |cos|, a mark a run: raw runs, and all runs.
+    """What true purity lacks to 1 against mean |cos|, a mark a run: raw runs, and all runs.
+
+    That axis is logarithmic, for most runs are nearly pure, unless some run is perfectly so; the
+    purest stand on top.
 
     Args:
         table: simulation.csv.
-        ranking: ranking.csv, whose correlations stand above the panels.
+        ranking: ranking.csv, whose correlations stand in the panels.
     """
-    figure = new_figure(3.3)
+    figure = new_figure(3.0)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     trained = table[table["data"] != "untrained"]
     norm = Normalize(0, max(trained["p"].max(), 0.01))
-    for axes, (kind, (title, scopes)) in zip(panels, PANELS.items(), strict=True):
+    for axes, (kind, (title, _)) in zip(panels, PANELS.items(), strict=True):
         rows = trained if kind == "all" else trained[trained["data"] == "raw"]
-        points = _draw_runs(axes, rows, norm)
+        _draw_runs(axes, rows, norm)
         axes.axvline(
             table["random_baseline"].iloc[0], color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE
         )
-        axes.set_title(f"{title}\n{_describe(ranking, scopes)}")
+        axes.set_title(title)
         axes.set_xlabel("mean |cos| between neurons")
-    panels[0].set_ylabel("true purity\n(largest |cos| with a concept)")
+    _set_purity_axis(panels[0], 1 - trained["true_purity"])
+    for axes, (_, scopes) in zip(panels, PANELS.values(), strict=True):
+        _write_correlations(axes, ranking, scopes)
+    points = ScalarMappable(norm, SHADES)
     figure.colorbar(points, ax=panels, label="probability p of a spurious partner")
     handles = [
         style_handle(Style(MUTED, marker, "none"), f"{data} captions", filled)
@@ -55,27 +64,41 @@ def draw_ranking(table: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_runs(axes: Axes, rows: pd.DataFrame, norm: Normalize):
-    colours = matplotlib.colormaps["viridis"]
+def _draw_runs(axes: Axes, rows: pd.DataFrame, norm: Normalize) -> None:
     for data, (marker, filled) in MARKS.items():
         chosen = rows[rows["data"] == data]
-        shades = colours(norm(chosen["p"]))
+        shades = SHADES(norm(chosen["p"]))
         axes.scatter(
             chosen["mean_abs_cos"],
-            chosen["true_purity"],
+            1 - chosen["true_purity"],
             s=18,
             marker=marker,
             facecolors=shades if filled else "none",
             edgecolors=shades,
             linewidths=0.9,
         )
-    return matplotlib.cm.ScalarMappable(norm, colours)
 
 
-def _describe(ranking: pd.DataFrame, scopes: list[str]) -> str:
-    parts = []
+def _set_purity_axis(axes: Axes, impurities: pd.Series) -> None:
+    """The y axis of both panels, with the purest on top; a logarithm has no place for zero."""
+    axes.set_ylabel("1 \N{MINUS SIGN} true purity\n(largest |cos| with a concept)")
+    if impurities.min() > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.invert_yaxis()
+
+
+def _write_correlations(axes: Axes, ranking: pd.DataFrame, scopes: list[str]) -> None:
+    """Spearman's correlations with their intervals, where the panel has room for them."""
+    lines = []
     for scope in scopes:
         row = ranking[ranking["scope"] == scope].iloc[0]
-        interval = f"[{row['low']:.2f}, {row['high']:.2f}]"
-        parts.append(f"{scope.rpartition(', ')[2]}: {row['estimate']:.2f} {interval}")
-    return "Spearman's correlation\n" + "\n".join(parts)
+        numbers = f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        numbers = numbers.replace("-", "\N{MINUS SIGN}")
+        lines.append(
+            Line2D([], [], linestyle="none", label=f"{scope.rpartition(', ')[2]}: {numbers}")
+        )
+    look = {"handlelength": 0, "handletextpad": 0, "fontsize": 7, "title_fontsize": 7}
+    axes.legend(handles=lines, title="Spearman's correlation", loc="best", alignment="left", **look)

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from PIL import Image
 from sklearn.decomposition import PCA
 
+from lib import figure_ranking
 from lib.detection import score_detector
 from lib.figure_accuracy import draw_accuracy
 from lib.figure_claims import VERDICT_STYLES, draw_claims, list_own_effects, name_claim
@@ -595,6 +596,23 @@ def test_the_legend_of_layers_names_what_there_is(blocks, expected):
     handles = figure.legends[0].legend_handles[:-1]  # the last is the band of random neurons
     assert {handle.get_label(): handle.get_linestyle() for handle in handles} == expected
     assert handles[-1].get_fillstyle() == "left"
+
+
+@pytest.mark.parametrize(("purest", "scale"), [(0.999, "log"), (1.0, "linear")])
+def test_a_perfectly_pure_run_has_its_place(purest, scale):
+    table = FULL.draw("ranking") and FULL.runs()
+    table.loc[0, "true_purity"] = purest
+    scopes = [scope for _, chosen in figure_ranking.PANELS.values() for scope in chosen]
+    row = {"estimate": -0.9, "low": -1.0, "high": -0.5}
+    figure = draw_ranking(table, pd.DataFrame([{"scope": scope} | row for scope in scopes]))
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    points = np.concatenate([part.get_offsets()[:, 1] for part in axes.collections])
+    assert axes.get_yscale() == scale
+    assert points.min() == pytest.approx(1 - purest)
+    assert high < points.min() < points.max() < low  # the purest on top
+    words = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert words[0] == "across p: -0.90 [-1.00, -0.50]".replace("-", "\N{MINUS SIGN}")
 
 
 def test_levels_of_the_simulation_are_named():
