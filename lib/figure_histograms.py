@@ -3,14 +3,23 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lib.figures import BLACK, DASHES, GREY, name_strategy, new_figure, place_legend, styled
+from lib.figures import (
+    BLACK,
+    DASHES,
+    GREY,
+    PRETRAINED_OUTLINE,
+    list_shades,
+    name_strategy,
+    new_figure,
+    place_legend,
+    styled,
+)
 from lib.heads import Head
 from lib.purity import neuron_cosines
 
@@ -35,18 +44,17 @@ def draw_histograms(heads: Sequence[LabelledHead]) -> Figure:
         heads: of one model: pretrained, control ("none"), and one for each strategy and Cs. The
             grey area is the density of the cosine of two random Gaussian neurons of that width.
     """
-    strategies = list(dict.fromkeys(h.strategy for h in heads)) or ["none"]
+    strategies = dict.fromkeys(item.strategy for item in heads)
     strategies = [s for s in strategies if s not in ("pretrained", "none")] or ["none"]
     figure = new_figure(0.75 + 1.65 * len(strategies))
-    grid = figure.subplots(len(strategies), 2, squeeze=False, sharex="col", sharey="col")
-    looks = _choose_looks([head.cs for head in heads if head.cs is not None])
-    limits = [
-        _find_limit([getattr(item.head, name) for item in heads]) for name in Head._fields[:2]
-    ]
+    grid = figure.subplots(len(strategies), 2, squeeze=False, sharex=True, sharey="col")
+    looks = _choose_looks([item.cs for item in heads if item.cs is not None])
+    limit = _find_limit([matrix for item in heads for matrix in item.head.projections().values()])
     for panels, strategy in zip(grid, strategies, strict=True):
-        chosen = [head for head in heads if head.strategy in ("pretrained", "none", strategy)]
-        for axes, name, limit in zip(panels, ("image", "text"), limits, strict=True):
-            _draw_panel(axes, chosen, f"{name}_projection", looks, limit)
+        chosen = [item for item in heads if item.strategy in ("pretrained", "none", strategy)]
+        for axes, name in zip(panels, heads[0].head.projections(), strict=True):
+            projections = [(item.cs, item.head.projections()[name]) for item in chosen]
+            _draw_panel(axes, projections, looks, limit)
             if axes in grid[0]:
                 axes.set_title(f"{name} projection")
         panels[0].set_ylabel(f"{name_strategy(strategy)}\npairs of neurons (%)")
@@ -57,17 +65,17 @@ def draw_histograms(heads: Sequence[LabelledHead]) -> Figure:
 
 
 def _draw_panel(
-    axes: Axes, heads: Sequence[LabelledHead], field: str, looks: dict, limit: float
+    axes: Axes, projections: Sequence[tuple[float | None, np.ndarray]], looks: dict, limit: float
 ) -> None:
     edges = np.arange(-round(limit / BIN), round(limit / BIN) + 1) * BIN
-    width = len(getattr(heads[0].head, field))
+    width = len(projections[0][1])
     expected = 100 * _random_shares(edges, width)
     axes.stairs(expected, edges, fill=True, color=GREY, zorder=1)
-    for item in heads:
-        cosines = neuron_cosines(getattr(item.head, field))
+    for cs, projection in projections:
+        cosines = neuron_cosines(projection)
         pairs = cosines[np.triu_indices(len(cosines), k=1)]
         shares = 100 * np.histogram(pairs, edges)[0] / len(pairs)
-        axes.stairs(shares, edges, baseline=None, **looks[item.cs], zorder=3)
+        axes.stairs(shares, edges, baseline=None, **looks[cs], zorder=3)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(bottom=0)
 
@@ -93,12 +101,10 @@ def _random_shares(edges: np.ndarray, width: int) -> np.ndarray:
 def _choose_looks(values: Sequence[float]) -> dict[float | None, dict]:
     """Pretrained black and dotted; then from dark to light, with lines of their own, by Cs."""
     levels = sorted(set(values))
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(levels)))
-    looks: dict[float | None, dict] = {None: {"color": BLACK, "linestyle": (0, (1, 1.2)), "lw": 1}}
-    for number, (level, shade) in enumerate(zip(levels, shades, strict=True)):
-        line = DASHES[number % len(DASHES)]
-        looks[level] = {"color": tuple(shade), "linestyle": line, "lw": 1.1}
-    return looks
+    looks: dict[float | None, dict] = {None: {"color": BLACK, "linestyle": PRETRAINED_OUTLINE}}
+    for number, (level, shade) in enumerate(zip(levels, list_shades(len(levels)), strict=True)):
+        looks[level] = {"color": shade, "linestyle": DASHES[number % len(DASHES)]}
+    return {level: look | {"linewidth": 1.1} for level, look in looks.items()}
 
 
 def _handles(looks: dict) -> list:

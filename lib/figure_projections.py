@@ -1,6 +1,7 @@
 """Projections side by side, of any models or heads: mean |cos|, and |cos| of pairs of neurons."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lib.figures import (
-    BASELINE_LINE,
     BLACK,
+    DASHES,
     GREY,
     INK,
+    PRETRAINED_OUTLINE,
     SHORT_BASELINE_LINE,
+    Style,
     baseline_handle,
+    list_shades,
     model_styles,
     new_figure,
     place_legend,
@@ -62,7 +66,7 @@ def draw_projection_means(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.set_title(f"{projection} projection")
         axes.set_xlabel("mean |cos| between neurons")
         axes.set_xlim(0, 1.12 * max(*high, *baselines))
-    panels[0].set_yticks(range(len(labels)), labels)
+    panels[0].set_yticks(range(len(labels)), map(name_label, labels))
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
     dots = Line2D([], [], color=INK, marker="o", linestyle="none", label="mean, 95% interval")
     place_legend(
@@ -82,7 +86,7 @@ def draw_projection_histograms(
             the projection.
     """
     projections = list(dict.fromkeys(projection for _, projection in magnitudes))
-    styles = model_styles(label for label, _ in magnitudes)
+    styles = choose_styles(dict.fromkeys(label for label, _ in magnitudes))
     figure = new_figure(2.2 + 0.12 * (len(styles) // 4))
     panels = figure.subplots(1, len(projections), squeeze=False)[0]
     for axes, projection in zip(panels, projections, strict=True):
@@ -92,13 +96,38 @@ def draw_projection_histograms(
         axes.set_xlabel("|cos| of two neurons")
     panels[0].set_ylabel("density")
     handles = [
-        Line2D([], [], color=style.colour, linestyle=style.line, label=label)
+        Line2D([], [], color=style.colour, linestyle=style.line, label=name_label(label))
         for label, style in styles.items()
     ]
     place_legend(
         figure, [*handles, baseline_handle("mean of a random Gaussian projection, 95% band")]
     )
     return figure
+
+
+def find_cs(label: str) -> float | None:
+    """The Cs that a label names in per cent, as "Cs30" does; None where it names none."""
+    match = re.fullmatch(r"Cs(\d{1,2}|100)", label)
+    return int(match[1]) / 100 if match else None
+
+
+def name_label(label: str) -> str:
+    """A label as figures have it: "Cs = 0.3" for "Cs30"."""
+    cs = find_cs(label)
+    return label if cs is None else f"Cs = {cs:g}"
+
+
+def choose_styles(labels: Iterable[str]) -> dict[str, Style]:
+    """A style for each label: from dark to light by Cs, where labels name some; else its own."""
+    styles = model_styles(labels)
+    levels = sorted((find_cs(label), label) for label in styles if find_cs(label) is not None)
+    if levels and "pretrained" in styles:
+        styles["pretrained"] = Style(BLACK, "", PRETRAINED_OUTLINE)
+    for number, ((_, label), shade) in enumerate(
+        zip(levels, list_shades(len(levels)), strict=True)
+    ):
+        styles[label] = Style(shade, "", DASHES[number % len(DASHES)])
+    return styles
 
 
 def _draw_outlines(axes: Axes, chosen: Mapping[str, Any], styles: Mapping[str, Any]) -> None:
@@ -113,7 +142,8 @@ def _draw_outlines(axes: Axes, chosen: Mapping[str, Any], styles: Mapping[str, A
         style = styles[label]
         axes.stairs(heights, edges, color=style.colour, linestyle=style.line, linewidth=1.1)
     for width, dim in sorted({(width, len(each)) for each, width in chosen.values()}):
-        axes.axvspan(*random_band(width, dim), color=GREY, linewidth=0, zorder=0.5)
-        baseline = random_baseline(width)
-        axes.axvline(baseline, color=BLACK, linewidth=0.8, linestyle=BASELINE_LINE, zorder=1)
+        # the band is about as thin as a line: over all of it, the line of the mean would hide it
+        axes.axvspan(*random_band(width, dim), color=GREY, linewidth=0, zorder=0.8)
+        look = {"color": BLACK, "linewidth": 0.8, "linestyle": SHORT_BASELINE_LINE}
+        axes.axvline(random_baseline(width), ymin=0.9, zorder=1.5, **look)
     axes.set_xlim(0, edges[-1])

@@ -39,6 +39,7 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 BASELINE_LINE = (0, (6, 2))  # what chance or random neurons yield
 SHORT_BASELINE_LINE = (0, (3, 1.5))  # the same, where there is little room
 PRETRAINED_LINE = (0, (1, 2))  # before any fine-tuning
+PRETRAINED_OUTLINE = (0, (1, 1.2))  # the same, of a histogram: steps are short
 LINE_WIDTH = 1.3
 # for what has an order, from dark to light; the yellow at viridis' end is hard to see on white
 SHADES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, 0.82, 256)))

@@ -32,7 +32,12 @@ from lib.figure_embeddings import (
 from lib.figure_gallery import Scene, choose_rows, draw_gallery
 from lib.figure_histograms import LabelledHead, draw_histograms
 from lib.figure_layers import draw_layers
-from lib.figure_projections import draw_projection_histograms, draw_projection_means
+from lib.figure_projections import (
+    choose_styles,
+    draw_projection_histograms,
+    draw_projection_means,
+    name_label,
+)
 from lib.figure_pruning import draw_pruning
 from lib.figure_purity import draw_purity
 from lib.figure_ranking import draw_ranking
@@ -40,7 +45,7 @@ from lib.figure_remedies import draw_remedies
 from lib.figure_sensitivity import draw_sensitivity
 from lib.figure_simulation import PANELS, draw_simulation
 from lib.figure_training import draw_training
-from lib.figures import BLACK, INK, model_styles, save_figure
+from lib.figures import BLACK, INK, list_shades, model_styles, save_figure
 from lib.heads import Head
 from lib.purity import neuron_cosines
 from lib.statistics import wilson_interval
@@ -613,6 +618,42 @@ def test_a_perfectly_pure_run_has_its_place(purest, scale):
     assert high < points.min() < points.max() < low  # the purest on top
     words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert words[0] == "across p: -0.90 [-1.00, -0.50]".replace("-", "\N{MINUS SIGN}")
+
+
+def test_histograms_of_both_projections_share_their_limits():
+    random = np.random.default_rng(0)
+    wide, narrow = random.normal(size=(6, 40)), random.normal(size=(200, 40))
+    heads = [LabelledHead("pretrained", None, Head(wide, narrow, 0.0))]
+    limits = {axes.get_xlim() for axes in draw_histograms(heads).axes}
+    assert len(limits) == 1
+    assert limits.pop()[1] > 0.8  # those of the wider distribution
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("Cs00", "Cs = 0"),
+        ("Cs0", "Cs = 0"),
+        ("Cs30", "Cs = 0.3"),
+        ("Cs100", "Cs = 1"),
+        ("Cs133", "Cs133"),
+        ("Cs", "Cs"),
+        ("my Cs30", "my Cs30"),
+    ],
+)
+def test_labels_that_say_a_cs_are_named_after_it(label, name):
+    assert name_label(label) == name
+
+
+def test_projections_by_cs_go_from_dark_to_light():
+    labels = ["Cs80", "pretrained", "Cs00", "Cs30", "another"]
+    styles = choose_styles(labels)
+    assert list(styles) == labels
+    assert [styles[label].colour for label in ("Cs00", "Cs30", "Cs80")] == list_shades(3)
+    assert styles["pretrained"].colour == BLACK
+    assert styles["another"] == model_styles(labels)["another"]
+    others = ["pretrained", "laclip"]
+    assert choose_styles(others) == model_styles(others)
 
 
 def test_levels_of_the_simulation_are_named():
