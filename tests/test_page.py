@@ -166,6 +166,8 @@ def test_colours_and_names_are_those_of_the_figures(root):
     for order in page.ORDERS:
         colour = re.search(rf"{order}: .*?var\(--(\w+)\)", script)[1]
         assert colours[colour] == figures.PRUNING_STYLES[order].colour
+    models = re.findall(r'"(\w+)"', re.search(r"MODEL_COLOURS = \[(.*?)\]", script)[1])
+    assert tuple(colours[name] for name in models) == figures.MODEL_COLOURS
     for strategy, name in figures.STRATEGY_NAMES.items():
         assert f'{strategy}: "{name}"' in script
 
@@ -324,6 +326,51 @@ def test_hover_tells_the_numbers(visit, text):
     assert tab.locator("#tip").is_hidden()
 
 
+def test_curves_end_where_all_neurons_are_kept(visit, text):
+    """Whatever the order, nothing is pruned there, and no neuron is among the purest."""
+    tab = visit(text)
+    assert tab.locator("#neurons .badge").count() > 0
+    chart = tab.locator("#pruning-silhouette svg")
+    chart.hover(position={"x": chart.bounding_box()["width"] - 12, "y": 100})
+    rows = make_tables()["pruning"].query("model == 'laclip' and dataset == 'digits'")
+    value = rows.query("strategy == 'full'")["silhouette"].item()
+    shown = tab.locator("#tip").inner_text()
+    assert f"k = {DIM}" in shown
+    words = f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+    assert shown.count(words) == 3 + 2 + 1  # three orders, the band of random ones, all kept
+    tab.focus("#kept")
+    tab.keyboard.press("End")
+    assert tab.locator("#neurons .badge").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("ticks", "scale", "expected"),
+    [
+        ([2, 4, 6, 8], 20, [2, 4, 6, 8]),
+        ([*range(16, 129, 8)], 2, [*range(16, 129, 16)]),
+        ([*range(16, 129, 8)], 1, [32, 64, 96, 128]),
+        ([5], 1, [5]),
+    ],
+)
+def test_labels_of_ticks_are_evenly_chosen(visit, text, ticks, scale, expected):
+    tab = visit(text)
+    chosen = tab.evaluate(f"chooseLabels({ticks}, (tick) => {scale} * tick)")
+    assert chosen == expected
+
+
+def test_strategies_have_the_colour_of_their_model(visit, text):
+    """The one that is not chosen is faint, and its key too."""
+    tab = visit(text)
+    keys = "#misalignment .legend svg"
+    for model, colour in (("laclip", "vermillion"), ("clip", "blue")):
+        tab.select_option("#model", model)
+        for number, fill in ((0, f"var(--{colour})"), (1, "#FFFFFF")):
+            key = tab.locator(keys).nth(number)
+            assert key.locator("line").get_attribute("stroke") == f"var(--{colour})"
+            assert key.locator("line + *").get_attribute("fill") == fill
+    assert [tab.locator(keys).nth(n).get_attribute("opacity") for n in (0, 1)] == ["0.45", None]
+
+
 def test_choosers_change_what_is_shown_by_mouse_and_keyboard(visit, text):
     tab = visit(text)
     tab.select_option("#model", "clip")
@@ -386,6 +433,8 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(visit, text):
     tab = visit(text, width=400)
     assert tab.evaluate("document.documentElement.scrollWidth") == 400
     assert tab.locator("#pruning-accuracy svg").bounding_box()["width"] > 300
+    for button in tab.locator("#neurons thead button").all():
+        assert button.bounding_box()["height"] < 30  # one line
 
 
 def test_a_study_without_pruning_and_misalignment_has_its_neurons(visit, root):

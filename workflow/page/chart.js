@@ -27,6 +27,16 @@ function listTicks(low, high, count) {
   return ticks.map((tick) => [tick, tick.toFixed(digits).replace("-", "−")]);
 }
 
+/** The ticks that have a label: all, or every second, third ... so that none touches the next; the last always. */
+function chooseLabels(ticks, toX) {
+  const reach = (tick) => 5 + 3.4 * String(tick).length;
+  for (let step = 1; ; step += 1) {
+    const chosen = ticks.filter((_, i) => (ticks.length - 1 - i) % step === 0);
+    const isFree = (tick, i) => i === 0 || toX(tick) - reach(tick) >= toX(chosen[i - 1]) + reach(chosen[i - 1]);
+    if (chosen.every(isFree)) return chosen;
+  }
+}
+
 /** The range of all that a chart shows, with some room. */
 function findRange(chart) {
   const values = chart.lines.flatMap((line) => line.points.flat());
@@ -37,6 +47,8 @@ function findRange(chart) {
   const room = (high - low || Math.abs(high) || 1) * 0.06;
   return [low - room, high + room];
 }
+
+const FAINT = 0.45; // opacity of a line, and of its key, that is not chosen
 
 /** Marks that tell lines apart without colour. */
 function drawMarker(kind, x, y, colour, isFilled = true) {
@@ -49,7 +61,7 @@ function drawMarker(kind, x, y, colour, isFilled = true) {
 
 /** A key of the legend, for a line or a level. */
 function drawKey(item) {
-  const svg = draw("svg", { width: 34, height: 14, "aria-hidden": "true" });
+  const svg = draw("svg", { width: 34, height: 14, "aria-hidden": "true", opacity: item.isFaint ? FAINT : null });
   if (item.hasBand) svg.append(draw("rect", { x: 0, y: 1, width: 34, height: 12, fill: item.colour, opacity: 0.28 }));
   svg.append(draw("line", { x1: 0, x2: 34, y1: 7, y2: 7, stroke: item.colour, "stroke-width": item.width ?? 2, "stroke-dasharray": item.dash }));
   svg.append(drawMarker(item.marker, 17, 7, item.colour, item.isFilled));
@@ -58,7 +70,7 @@ function drawKey(item) {
 
 /** One line of a chart: band or bars first, then the line, then its marks. */
 function drawLine(line, toX, toY) {
-  const group = draw("g", { opacity: line.isFaint ? 0.45 : 1 });
+  const group = draw("g", { opacity: line.isFaint ? FAINT : null });
   const places = line.x.map((x, i) => [toX(x) + (line.shift ?? 0), ...line.points[i]]);
   const known = places.filter(([, , low]) => low !== null);
   if (line.hasBand && known.length) {
@@ -114,12 +126,11 @@ function drawChart(figure, chart) {
     svg.append(draw("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--grid)" }));
     svg.append(draw("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, text));
   }
-  let free = -Infinity; // labels that would touch the one before are left out
   for (const tick of chart.ticks) {
     svg.append(draw("line", { x1: toX(tick), x2: toX(tick), y1: bottom, y2: bottom + 4, stroke: "var(--muted)" }));
-    if (toX(tick) - 5 - 3.4 * String(tick).length < free) continue;
+  }
+  for (const tick of chooseLabels(chart.ticks, toX)) {
     svg.append(draw("text", { x: toX(tick), y: bottom + 17, "text-anchor": "middle" }, String(tick)));
-    free = toX(tick) + 5 + 3.4 * String(tick).length;
   }
   svg.append(draw("text", { x: (left + right) / 2, y: bottom + 33, "text-anchor": "middle" }, chart.xLabel));
   if (chart.picked !== null) {

@@ -158,7 +158,7 @@ function showPruning() {
     ...(place.control ? [{ ...CONTROL, name: "all kept, control", value: place.control[measure] }] : []),
     ...(measure === "accuracy" ? [{ ...CHANCE, name: "chance", value: chance }] : []),
   ];
-  const toLine = (measure) => ([order, look]) => ({ ...look, x: place.kept, points: place[order][measure] });
+  const toLine = (measure) => ([order, look]) => ({ ...look, x: listKept(), points: listPoints(place, order, measure) });
   const lines = (measure) => Object.entries(ORDERS).map(toLine(measure));
   for (const measure of ["accuracy", "silhouette"]) {
     drawChart(find(`pruning-${measure}`), {
@@ -174,6 +174,14 @@ function showPruning() {
   showLegend("pruning", [...lines("accuracy"), ...levels("accuracy")]);
   showPruningWords(place, chance);
   showNumbers("pruning", "k", ["accuracy", "silhouette"], lines);
+}
+
+/** The points of an order's curve; it ends where all neurons are kept, whatever the order. */
+function listPoints(place, order, measure) {
+  const points = place[order][measure];
+  if (points.length === listKept().length) return points;
+  const [value] = place.full[measure];
+  return [...points, order === "random" ? [value, value, value] : place.full[measure]];
 }
 
 function toChart(measure) {
@@ -211,11 +219,17 @@ function comparePurest(measure, value, [, low, high]) {
 
 // --- Captions misaligned ---
 
-const STRATEGY_LOOKS = [
-  { colour: "var(--blue)", marker: "circle" },
-  { colour: "var(--vermillion)", marker: "square", dash: "7 3" },
-];
+// As in the figures, a model has its colour and marker, a strategy its line and filling.
+const MODEL_COLOURS = ["blue", "vermillion", "purple", "sky", "black", "green", "orange"];
+const MODEL_MARKERS = ["circle", "square", "triangle"];
+const STRATEGY_LOOKS = [{ isFilled: true }, { isFilled: false, dash: "7 3" }];
 const PRETRAINED = { colour: "var(--muted)", dash: "1.5 3", width: 1.8, name: "pretrained, before fine-tuning" };
+
+function findModelLook() {
+  const place = names.model.indexOf(state.model);
+  const colour = MODEL_COLOURS[place % MODEL_COLOURS.length];
+  return { colour: `var(--${colour})`, marker: MODEL_MARKERS[place % MODEL_MARKERS.length] };
+}
 
 /** The curves of a measure by strategy, its pretrained level, and what random would give. */
 function findCurves(measure) {
@@ -226,7 +240,7 @@ function findCurves(measure) {
 function showMisalignment() {
   const lines = (measure) => data.strategies.map((strategy, i) => {
     const { cs, points } = findCurves(measure).strategies[strategy];
-    const look = STRATEGY_LOOKS[i % STRATEGY_LOOKS.length];
+    const look = { ...findModelLook(), ...STRATEGY_LOOKS[i % STRATEGY_LOOKS.length] };
     return { ...look, name: nameStrategy(strategy), x: cs, points, isFaint: strategy !== state.strategy, shift: 3 * i };
   });
   const levels = (measure) => {
@@ -281,7 +295,7 @@ function compareControl([[accuracy, accuracy0], [silhouette, silhouette0], [cosi
   const points = signed((100 * (accuracy - accuracy0)).toFixed(1));
   const change = signed((silhouette - silhouette0).toFixed(3));
   const share = signed((100 * (cosine / cosine0 - 1)).toFixed(1));
-  return `Against the control: accuracy ${points} points, silhouette ${change}, mean |cos| of the ${state.projection} projection ${share}% (purity ${(1 / cosine).toFixed(1)} after ${(1 / cosine0).toFixed(1)}).`;
+  return `Against the control: accuracy ${points} points, silhouette ${change}, mean |cos| of the ${state.projection} projection ${share}% (purity ${(1 / cosine).toFixed(1)}; control ${(1 / cosine0).toFixed(1)}).`;
 }
 
 // --- What both have ---
@@ -398,9 +412,9 @@ function makeRow(row, dim) {
   return make("tr", {}, cells);
 }
 
-/** Whether a neuron stays at the chosen k where the purest, or the least pure, are kept. */
+/** Whether a neuron stays at the chosen k where the purest, or the least pure, are kept; all stay at the largest. */
 function makeBadges(rank, dim) {
-  if (!state.kept) return [];
+  if (!state.kept || state.kept >= dim) return [];
   const kinds = [["high", "purest", rank <= state.kept], ["low", "least pure", rank > dim - state.kept]];
   return kinds.filter(([, , isKept]) => isKept).map(([kind, name]) =>
     make("small", {}, make("span", { class: `badge ${kind}` }, `among ${state.kept} ${name}`)));
