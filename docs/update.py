@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lib.claims import describe_recipes, read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
-from lib.files import atomic_path
 from lib.figure_remedies import name_remedy
+from lib.files import atomic_path
 from lib.frames import read_frame
 from lib.statistics import CANNOT_BE_TOLD
 from lib.tables import read_table
@@ -246,7 +246,8 @@ def format_remedies(tables: Path) -> str:
     measures = {"accuracy": "{:+.1f}", "silhouette": "{:+.4f}"}
     scale = pd.Series({"accuracy": 100, "silhouette": 1})
     heads, remedied = (
-        read_frame(tables / f"{name}.csv") for name in ("misalignment_accuracy", "remedies_accuracy")
+        read_frame(tables / f"{name}.csv")
+        for name in ("misalignment_accuracy", "remedies_accuracy")
     )
     control = heads[heads["strategy"] == "none"].groupby("model", sort=False)[[*measures]].mean()
     swapped = heads[heads["strategy"] == "random"].groupby(["model", "cs"])[[*measures]].mean()
