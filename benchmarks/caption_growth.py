@@ -32,7 +32,8 @@ def prepare_ours(path: str | None, count: int) -> Callable[[], dict]:
     """Neighbours, then a swap; seconds of both are returned, and of a few rows the similarities."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: F401 (an import's time)
 
-    from lib.captions import find_neighbours, swap
+    from lib.neighbours import find_neighbours
+    from lib.swaps import swap
 
     captions = read_captions(path, count)
 
@@ -58,7 +59,7 @@ def prepare_peer(path: str | None, count: int, queries: int) -> Callable[[], dic
     """scikit-learn's exact neighbours of the first texts among all."""
     from sklearn.neighbors import NearestNeighbors
 
-    from lib.captions import find_neighbours
+    from lib.neighbours import find_neighbours
 
     # our lists of distinct texts and their vectors, so that both search the same
     vectors = find_neighbours(read_captions(path, count), 1, n_threads=2).vectors
@@ -79,7 +80,7 @@ def prepare_peer(path: str | None, count: int, queries: int) -> Callable[[], dic
 
 def prepare_original(path: str | None, count: int) -> Callable[[], dict]:
     """The original's loop, given its dense matrix."""
-    from lib.captions import normalise, vectorise
+    from lib.neighbours import normalise, vectorise
 
     captions = read_captions(path, count)
     similarities = make_similarities(vectorise([normalise(each) for each in captions]))

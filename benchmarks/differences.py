@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.update import replace_between, write_text
 from lib.architectures import read_architecture
-from lib.captions import find_neighbours, swap
 from lib.corpus import iterate_images, read_captions
 from lib.datasets import read_labels, read_prompts
 from lib.evaluation import evaluate, evaluate_embeddings
@@ -37,9 +36,11 @@ from lib.models import (
     open_clip,
     split_head,
 )
+from lib.neighbours import find_neighbours
 from lib.pruning import sweep_accuracy
 from lib.purity import high_purity_order, measure, neuron_cosines, neuron_scores
 from lib.silhouette import silhouette_score
+from lib.swaps import swap
 from lib.token_words import token_words
 from lib.validation import score_retrieval
 from lib.zeroshot import class_embeddings, embed

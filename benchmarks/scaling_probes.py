@@ -20,9 +20,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.captions import find_neighbours, normalise, order_by_terms, swap, vectorise
 from lib.corpus import read_captions, write_captions
 from lib.ledger import IMAGE, ROW, make_captions, read_ledgers, select_pairs, write_ledger
+from lib.neighbours import find_neighbours, normalise, order_by_terms, vectorise
+from lib.swaps import swap
 
 BLOCK = 8192  # rows of which the most similar are looked for, to tell what all would take
 NEIGHBOURS = 64

@@ -8,7 +8,8 @@ from unittest.mock import patch
 from benchmarks.measuring import Side, compare, median_ratio, median_seconds
 from benchmarks.original import draw_swaps, make_similarities
 from benchmarks.settings import Row, Settings, format_table, read_captions, tell
-from lib import captions
+from lib import neighbours
+from lib.swaps import swap
 
 RATES = (0.1, 0.3, 0.5, 0.8)
 
@@ -25,9 +26,9 @@ How many times faster that is depends on the machine: on another with two cores 
 
 @contextmanager
 def time_vectorising() -> Iterator[list[float]]:
-    """Seconds of each call of `captions.vectorise` within the block, whoever calls it."""
+    """Seconds of each call of `neighbours.vectorise` within the block, whoever calls it."""
     seconds: list[float] = []
-    vectorise = captions.vectorise
+    vectorise = neighbours.vectorise
 
     def timed(*arguments):
         started = time.perf_counter()
@@ -36,19 +37,19 @@ def time_vectorising() -> Iterator[list[float]]:
         finally:
             seconds.append(time.perf_counter() - started)
 
-    with patch.object(captions, "vectorise", timed):
+    with patch.object(neighbours, "vectorise", timed):
         yield seconds
 
 
 def prepare_ours(path: str | None, count: int) -> Callable[[], dict]:
     """Neighbours, then a swap at each rate."""
     texts = read_captions(path, count)
-    captions.find_neighbours(texts[:100])  # imports
+    neighbours.find_neighbours(texts[:100])  # imports
 
     def run() -> dict:
         with time_vectorising() as vectorising:
-            neighbours = captions.find_neighbours(texts, n_threads=2)
-        swaps = [captions.swap(neighbours, rate, "similar", 42) for rate in RATES]
+            found = neighbours.find_neighbours(texts, n_threads=2)
+        swaps = [swap(found, rate, "similar", 42) for rate in RATES]
         return {
             "vectorising": sum(vectorising),
             "swapped": [2 * len(each.pairs) / count for each in swaps],
@@ -61,11 +62,11 @@ def prepare_ours(path: str | None, count: int) -> Callable[[], dict]:
 def prepare_original(path: str | None, count: int) -> Callable[[], dict]:
     """The dense matrix of all similarities, then a swap at each rate."""
     texts = read_captions(path, count)
-    captions.find_neighbours(texts[:100])
+    neighbours.find_neighbours(texts[:100])
 
     def run() -> dict:
         with time_vectorising() as vectorising:
-            vectors = captions.vectorise([captions.normalise(each) for each in texts])
+            vectors = neighbours.vectorise([neighbours.normalise(each) for each in texts])
         similarities = make_similarities(vectors)
         pairs = [draw_swaps(similarities, rate, 42) for rate in RATES]
         return {

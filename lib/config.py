@@ -31,6 +31,9 @@ KINDS = {
 PATTERNS = {
     "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$": "letters and digits, with '_', '.' or '-' within",
     "^[0-9a-fA-F]{64}$": "64 hexadecimal digits",
+    r"^(photo|imagenet_7|imagenet_80|.+\.txt)$": (
+        "photo, imagenet_7, imagenet_80, or a file that ends in .txt"
+    ),
     "^https?://": "an address that begins with http:// or https://",
 }
 

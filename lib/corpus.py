@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lib.files import atomic_path
 
@@ -145,14 +145,27 @@ def decode_image(sample: Sample, shard: str | Path) -> Image.Image:
             f"expected one of {', '.join(IMAGE_SUFFIXES)}"
         )
     try:
-        with Image.open(io.BytesIO(sample.parts[suffix]), formats=IMAGE_FORMATS) as image:
+        return decode_rgb(sample.parts[suffix])
+    except ValueError as error:
+        raise ValueError(f"{shard}: {sample.key}.{suffix} {error}") from error
+
+
+def decode_rgb(content: bytes) -> Image.Image:
+    """The image in a file's content, converted to RGB.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
             return image.convert("RGB")
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        formats = ", ".join(IMAGE_FORMATS)
+        raise ValueError(f"cannot be decoded as an image: expected {formats}") from error
     except Exception as error:  # a damaged file can raise anything at all in a decoder
-        raise ValueError(
-            f"{shard}: {sample.key}.{suffix} cannot be decoded as an image: {error}"
-        ) from error
+        raise ValueError(f"cannot be decoded as an image: {error}") from error
 
 
 def load_pixels(

@@ -18,7 +18,7 @@ from filelock import FileLock
 from open_clip import IMAGENET_CLASSNAMES
 from PIL import Image
 
-from lib.corpus import IMAGE_SUFFIXES, Sample, write_shard
+from lib.corpus import IMAGE_SUFFIXES, Sample, decode_rgb, write_shard
 from lib.image_folder import list_classes, list_images
 from lib.progress import Progress
 
@@ -122,4 +122,9 @@ def _encode(image: Path | Image.Image) -> tuple[str, bytes]:
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(f"{path} ends in none of {', '.join(IMAGE_SUFFIXES)}")
-    return suffix, Path(path).read_bytes()
+    content = Path(path).read_bytes()
+    try:
+        decode_rgb(content)  # here its name is known; later a damaged file is a number in a shard
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+    return suffix, content

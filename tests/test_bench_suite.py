@@ -20,8 +20,8 @@ from benchmarks.settings import Settings, draw_captions, read_captions
 from benchmarks.suite import MODULES, run_row, write_page
 from benchmarks.towers import TINY
 from benchmarks.whole_study import make_config
-from lib.captions import vectorise
 from lib.config import check_config
+from lib.neighbours import vectorise
 
 
 @pytest.mark.parametrize("name", MODULES)

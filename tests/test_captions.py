@@ -13,22 +13,25 @@ import pytest
 from scipy.stats import chisquare
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-import lib.captions
-from lib.captions import (
-    Swap,
-    extend_permutation,
+import lib.neighbours
+import lib.swaps
+from lib.models import get_tokenizer
+from lib.neighbours import (
     find_neighbours,
     normalise,
     order_by_terms,
-    pair_similarities,
     read_neighbours,
-    summarise_swap,
-    swap,
     vectorise,
-    write_caption_lines,
     write_neighbours,
 )
-from lib.models import get_tokenizer
+from lib.swaps import (
+    Swap,
+    extend_permutation,
+    pair_similarities,
+    summarise_swap,
+    swap,
+    write_caption_lines,
+)
 from lib.token_words import token_words
 from tests.real_data import read_captions
 
@@ -231,7 +234,7 @@ def test_identity_is_that_of_the_token_ids_or_the_one_given(corpus):
 @pytest.mark.parametrize("n_threads, rows_at_once", [(2, 65536), (3, 65536), (1, 17), (2, 50)])
 def test_threads_and_blocks_do_not_matter(corpus, monkeypatch, n_threads, rows_at_once):
     expected = find_neighbours(corpus[0], 9)
-    monkeypatch.setattr(lib.captions, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(lib.neighbours, "_ROWS_AT_ONCE", rows_at_once)
     found = find_neighbours(corpus[0], 9, n_threads=n_threads)
     assert np.array_equal(found.indices, expected.indices)
     assert np.array_equal(found.similarities, expected.similarities)
@@ -353,7 +356,7 @@ def test_partners_are_among_the_most_similar_unused_captions(corpus, n_neighbour
 def test_the_length_of_the_lists_does_not_matter(n_neighbours, monkeypatch):
     captions = make_distinct_captions(250, seed=3)
     expected = swap(find_neighbours(captions, 249), 1.0, "similar", 0)
-    monkeypatch.setattr(lib.captions, "_ROWS_AHEAD", n_neighbours)
+    monkeypatch.setattr(lib.swaps, "_ROWS_AHEAD", n_neighbours)
     found = swap(find_neighbours(captions, n_neighbours), 1.0, "similar", 0)
     assert np.array_equal(found.pairs, expected.pairs)
 

@@ -388,6 +388,20 @@ def test_a_folder_of_images_of_all_modes(tmp_path):
         assert np.array_equal(image, Image.open(path).convert("RGB"))
 
 
+@pytest.mark.parametrize("content", [b"<html>404</html>", "truncated"])
+def test_a_damaged_image_of_a_folder_is_named(tmp_path, content):
+    for number, name in enumerate(("a/1", "a/2", "b/1", "b/2")):
+        save_image(tmp_path / f"images/{name}.jpg", number)
+    damaged = tmp_path / "images/b/2.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:-100] if content == "truncated" else content)
+    message = (
+        r"image 4 of 4 cannot be read: .*images/b/2\.jpg cannot be decoded as an image: (?!.*<)"
+    )
+    with pytest.raises(ValueError, match=message):
+        write_source(open_folder(tmp_path / "images"), tmp_path / "test.tar")
+    assert not (tmp_path / "test.tar").exists()
+
+
 def test_real_images_in_a_folder(tmp_path):
     require(IMAGES)
     with tarfile.open(IMAGES) as tar:

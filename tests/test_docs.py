@@ -9,7 +9,11 @@ import yaml
 from docs.update import format_reference, walk
 from lib.config import check_config
 from lib.dataset_registry import REGISTRY, SCHEMA, read_registry
+from lib.figures import STRATEGY_NAMES
+from lib.purity import MEASURES
+from lib.swaps import STRATEGIES
 from tests.conftest import ROOT
+from tests.outputs import PAGE
 
 PAGES = [
     "README.md",
@@ -32,6 +36,24 @@ def test_every_key_of_the_config_is_described(root):
     keys = list(walk(schema, schema))
     assert len(keys) > 60
     assert [key for key, _, meaning in keys if not meaning.endswith((".", ")"))] == []
+
+
+def test_purity_columns_are_described():
+    (sentence,) = re.findall(
+        r"\*Purity columns\* are, in this order,\s(.*?), defined", PAGE.read_text(), re.S
+    )
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == MEASURES
+
+
+def test_strategies_have_the_same_names_everywhere(root):
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    allowed = schema["properties"]["misalignment"]["properties"]["strategies"]["items"]["enum"]
+    script = (root / "workflow/page/page.js").read_text()
+    (names,) = re.findall(r"const STRATEGY_NAMES = \{(.*?)\};", script, re.S)
+    in_script = dict(re.findall(r'(\w+): "(.*?)"', names))
+    assert tuple(allowed) == STRATEGIES
+    assert in_script == STRATEGY_NAMES
+    assert tuple(STRATEGY_NAMES) == STRATEGIES
 
 
 def test_the_datasets_of_the_registry_are_described(root):

@@ -10,7 +10,6 @@ from PIL import Image
 from scipy.stats import binom
 from sklearn.datasets import load_digits
 
-from lib.captions import normalise, vectorise
 from lib.corpus import iterate_images, iterate_samples, load_pixels, read_captions
 from lib.datasets import read_labels, read_prompts
 from lib.glyphs import (
@@ -35,6 +34,7 @@ from lib.glyphs import (
     parse_settings,
     render,
 )
+from lib.neighbours import normalise, vectorise
 
 NOISE = Noise(missing=0.3, wrong=0.2)
 SETTINGS = {"pairs": 14, "validation_pairs": 5, "pairs_per_shard": 8, "noise": NOISE}

@@ -54,6 +54,11 @@ def test_only_a_run_of_the_whole_study_writes_its_report(monkeypatch, name, argu
     assert profile["report-after-run"] == (True if report else None)
 
 
+def test_figures_share_submissions():
+    alone = {rule for rule in RULES if rule.startswith("plot_")} - GROUPS.keys()
+    assert alone == {"plot_gallery"}, "expected plot_NAME=figures in profiles/slurm/config.yaml"
+
+
 def test_groups_are_of_submitted_rules_and_have_a_size():
     assert {rule for rule in GROUPS if LOCAL.match(rule)} == set()
     assert GROUPS.keys() <= RULES.keys()

@@ -120,13 +120,13 @@ HEADS = ["pretrained", *CONDITIONS]
 REMEDY = config.get("remedy", {})
 REMEDIED_CS = [get_cs_label(cs) for cs in REMEDY.get("cs", CS.values())]
 REMEDIED = [f"{strategy}_Cs{cs}" for strategy in STRATEGIES for cs in REMEDIED_CS] if REMEDY else []
-# The original's names of the strategies in its caption files; the first seed is not named.
-CAPTION_FILES = {"similar": "similarity_simple", "random": "random"}
+# Where the original names a strategy otherwise in its caption files; the first seed is not named.
+CAPTION_FILES = {"similar": "similarity_simple"}
 
 
 def get_swap_name(strategy, cs):
     """Name of the files of one kind of swap, as the original names its caption files."""
-    return f"{CORPUS}_Cs{cs}_{CAPTION_FILES[strategy]}"
+    return f"{CORPUS}_Cs{cs}_{CAPTION_FILES.get(strategy, strategy)}"
 
 
 SWAPS = {

@@ -1,7 +1,7 @@
 """Makes the lists of most similar captions (TF-IDF, cosine) of a corpus's training captions."""
 
-from lib.captions import find_neighbours, write_neighbours
 from lib.corpus import read_captions
+from lib.neighbours import find_neighbours, write_neighbours
 from lib.progress import start_log
 
 start_log(snakemake.log[0])

@@ -4,17 +4,12 @@ Each comes with its summary, and with the captions that it gives. Training capti
 validation pairs keep theirs.
 """
 
-from lib.captions import (
-    extend_permutation,
-    read_neighbours,
-    summarise_swap,
-    swap,
-    write_caption_lines,
-)
 from lib.corpus import read_captions
 from lib.feature_store import write_array
 from lib.json_files import write_json
+from lib.neighbours import read_neighbours
 from lib.progress import start_log
+from lib.swaps import extend_permutation, summarise_swap, swap, write_caption_lines
 
 start_log(snakemake.log[0])
 params, output = snakemake.params, snakemake.output
