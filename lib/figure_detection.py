@@ -19,13 +19,14 @@ from lib.figures import (
     crossed_handles,
     draw_chance,
     draw_interval_line,
+    label_columns,
     model_styles,
-    name_strategy,
     new_figure,
     place_legend,
     share_limits,
     strategy_lines,
     styled,
+    title_strategies,
 )
 from lib.statistics import wilson_interval
 
@@ -55,14 +56,12 @@ def draw_detection(scores: Mapping[str, Sequence[Mapping]]) -> Figure:
     ):
         (chosen,) = shown[(shown["model"] == model) & (shown["strategy"] == strategy)].iloc
         _draw_histogram(grid[row, column], model, chosen)
-        if row == 0:
-            grid[row, column].set_title(f"{name_strategy(strategy)}, Cs {cs:g}")
     for panels in grid:
         panels[0].set_ylabel("% of each kind")
         share_limits(panels)
-    for axes in grid[-1]:
-        axes.set_xlabel("cosine of image and caption")
-        axes.set_xlim(*_find_limits(shown))
+    title_strategies(grid[0], strategies)
+    label_columns(grid[-1], f"cosine of image and caption, Cs {cs:g}")
+    grid[-1, 0].set_xlim(*_find_limits(shown))  # the axis of all
     kinds = {"aligned pairs": ALIGNED, "swapped pairs": SWAPPED}
     handles = [Patch(color=colour, alpha=0.6, label=name) for name, colour in kinds.items()]
     upper.legend(handles=handles, loc="outside upper center", ncols=2)

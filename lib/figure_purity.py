@@ -7,8 +7,8 @@ from lib.cs_panels import draw_pretrained_levels, draw_random_levels
 from lib.figures import (
     baseline_handle,
     draw_interval_line,
+    label_columns,
     model_styles,
-    name_strategy,
     new_figure,
     place_legend,
     pretrained_handle,
@@ -16,6 +16,7 @@ from lib.figures import (
     share_limits,
     style_handle,
     styled,
+    title_strategies,
 )
 from lib.frames import cs_curve, list_strategies
 
@@ -38,12 +39,10 @@ def draw_purity(table: pd.DataFrame) -> Figure:
         rows = table[table["projection"] == projection]
         for axes, strategy in zip(panels, strategies, strict=True):
             _draw_panel(axes, rows, strategy, styles)
-            if axes in grid[0]:
-                axes.set_title(name_strategy(strategy))
-            if axes in grid[-1]:
-                axes.set_xlabel("share of captions swapped, nominal Cs")
         panels[0].set_ylabel(f"mean |cos|\n{projection} projection")
         share_limits(panels)
+    title_strategies(grid[0], strategies)
+    label_columns(grid[-1], "share of captions swapped, nominal Cs")
     handles = [style_handle(style, model) for model, style in styles.items()]
     place_legend(figure, [*handles, pretrained_handle(), baseline_handle()])
     return figure

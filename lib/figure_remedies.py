@@ -24,7 +24,7 @@ from lib.figures import (
     baseline_handle,
     draw_interval_line,
     draw_pretrained_level,
-    name_strategy,
+    label_columns,
     new_figure,
     place_legend,
     pretrained_handle,
@@ -32,6 +32,7 @@ from lib.figures import (
     share_limits,
     style_handle,
     styled,
+    title_strategies,
 )
 from lib.frames import cs_curve, list_strategies
 from lib.statistics import mean_interval
@@ -79,10 +80,8 @@ def draw_remedies(
             _draw_panel(axes, raw[table], tried[table], strategy, column, scale, styles)
         panels[0].set_ylabel(label)
         share_limits(panels)
-    for axes, strategy in zip(grid[0], strategies, strict=True):
-        axes.set_title(name_strategy(strategy))
-    for axes in grid[-1]:
-        axes.set_xlabel("share of captions swapped, nominal Cs")
+    title_strategies(grid[0], strategies)
+    label_columns(grid[-1], "share of captions swapped, nominal Cs")
     place_legend(figure, _handles(styles))
     return figure
 

@@ -14,13 +14,14 @@ from lib.figures import (
     Style,
     baseline_handle,
     draw_interval_line,
+    label_columns,
     list_shades,
-    name_strategy,
     new_figure,
     place_legend,
     share_limits,
     style_handle,
     styled,
+    title_strategies,
 )
 from lib.frames import list_strategies
 from lib.statistics import mean_interval
@@ -45,10 +46,8 @@ def draw_training(table: pd.DataFrame) -> Figure:
             _draw_panel(axes, rows, strategy, styles)
         panels[0].set_ylabel(f"mean |cos|\n{projection} projection")
         share_limits(panels)
-    for axes, strategy in zip(grid[0], strategies, strict=True):
-        axes.set_title(name_strategy(strategy))
-    for axes in grid[-1]:
-        axes.set_xlabel("epochs of fine-tuning")
+    title_strategies(grid[0], strategies)
+    label_columns(grid[-1], "epochs of fine-tuning")
     names = {cs: f"Cs = {cs:g}" + (" (control)" if cs == 0 else "") for cs in styles}
     handles = [style_handle(style, names[cs]) for cs, style in styles.items()]
     place_legend(figure, [*handles, baseline_handle()])

@@ -6,6 +6,7 @@ Figures are as wide as a page's text: their type has the size that it will have 
 
 import functools
 import logging
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph 
 
 TEXT_WIDTH = 5.5  # inches
 PNG_DPI = 200
+TITLE_LETTERS = 80  # that all titles of a row have room for together
 # What Matplotlib writes into files of a format, but for what changes with the time or the version.
 _UNTIMELY = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 INK = "#222222"
@@ -48,6 +50,7 @@ RC = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
+    "figure.labelsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7.5,
@@ -328,8 +331,26 @@ def share_limits(panels: Sequence[Axes]) -> None:
             axes.tick_params(labelleft=False)
 
 
+def title_strategies(panels: Sequence[Axes], strategies: Sequence[str]) -> None:
+    """The strategy of each column, in words, on as many lines as the panel's width asks for."""
+    for axes, strategy in zip(panels, strategies, strict=True):
+        axes.set_title(textwrap.fill(name_strategy(strategy), TITLE_LETTERS // len(panels)))
+
+
+def label_columns(panels: Sequence[Axes], words: str) -> None:
+    """What the x axes of a row show: below each panel, or once where more than two stand."""
+    if len(panels) > 2:
+        panels[0].figure.supxlabel(words)
+        return
+    for axes in panels:
+        axes.set_xlabel(words)
+
+
 def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
-    """Ticks at the values of Cs (or p) that were tried; near ones share a label's place."""
+    """Ticks at the values of Cs (or p) that were tried; near ones share a label's place.
+
+    To be called after all is drawn: the axis holds what was shifted, too.
+    """
     values = sorted(set(values))
     span = (values[-1] - values[0]) or 1.0
     shown: list[float] = []
@@ -337,7 +358,10 @@ def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
         if not shown or value - shown[-1] >= 0.09 * span:
             shown.append(value)
     axes.set_xticks(shown, [f"{value:g}" for value in shown])
-    axes.set_xlim(values[0] - 0.05 * span, values[-1] + 0.05 * span)
+    (left, right), margin = axes.dataLim.intervalx, 0.03 * span
+    axes.set_xlim(
+        min(values[0] - 0.05 * span, left - margin), max(values[-1] + 0.05 * span, right + margin)
+    )
 
 
 def _legend_width(lengths: Sequence[int], columns: int) -> float:

@@ -312,15 +312,21 @@ MINIMAL = Study(["clip"], ["digits"], ["similar"], [0.3], [0], ["main"])
 FULL = Study(
     ["clip", "laclip"],
     ["digits", "shapes", "glyphs", "colours", "backgrounds", "colour_glyphs"],
-    ["similar", "random"],
+    ["similar", "random", "unrelated"],
     [0.1, 0.3, 0.5, 0.8],
     [0, 1, 2],
     ["main", "short", "slow", "short_slow"],
 )
+TWO_STRATEGIES = replace(FULL, strategies=["similar", "random"])
 MORE_MODELS = replace(FULL, models=["clip", "laclip", "rewritten"])
 ODD = Study(["_a$b$"], ["c_d$e_f$", r"$\frac$", "<i>g</i>"], ["$h"], [0.3], [0, 1], ["main"])
 
-SIZES = {"minimal": MINIMAL, "full": FULL, "more_models": MORE_MODELS}
+SIZES = {
+    "minimal": MINIMAL,
+    "two_strategies": TWO_STRATEGIES,
+    "full": FULL,
+    "more_models": MORE_MODELS,
+}
 every_figure = pytest.mark.parametrize("name", NAMES)
 
 
@@ -346,6 +352,26 @@ def render(figure):
     return list(texts.values())
 
 
+def find_boxes(figure):
+    """Each text of a figure, and where it lies once that is drawn."""
+    texts, renderer = render(figure), figure.canvas.get_renderer()
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def boxes(figure):
+    """Those of each figure, which is drawn then."""
+    return find_boxes(figure)
+
+
+def list_overlaps(boxes, tolerance=1.0):
+    """Pairs of texts that overlap in both directions by more than some points."""
+    half = tolerance / 2 * matplotlib.rcParams["figure.dpi"] / 72
+    cores = [(words, box.padded(-half)) for words, box in boxes]
+    pairs = itertools.combinations(cores, 2)
+    return [(one, other) for (one, a), (other, b) in pairs if a.overlaps(b)]
+
+
 def visible_axes(figure):
     shown = [axes for axes in figure.axes if axes.get_visible()]
     return [axes for axes in shown if axes.get_label() != "<colorbar>"]
@@ -362,7 +388,7 @@ def test_all_panels_have_content(figure):
 def test_numbers_on_axes_have_a_name(figure):
     for axes in visible_axes(figure):
         if axes.axison and axes.xaxis.get_tick_params()["labelbottom"]:
-            assert axes.get_xlabel()
+            assert axes.get_xlabel() or axes.figure.get_supxlabel()
         if axes.axison and axes.get_subplotspec().is_first_col():
             ticks = [label.get_text() for label in axes.get_yticklabels()]
             names = {*FULL.datasets, *MORE_MODELS.models}
@@ -370,15 +396,28 @@ def test_numbers_on_axes_have_a_name(figure):
             assert axes.get_ylabel() or set(ticks) <= names
 
 
-def test_texts_lie_on_the_page_and_legends_beside_the_panels(figure):
-    texts, renderer = render(figure), figure.canvas.get_renderer()
-    page = figure.bbox.padded(0.5)
-    for text in texts:
-        box = text.get_window_extent(renderer)
-        assert page.contains(*box.min) and page.contains(*box.max), text.get_text()
+def test_texts_lie_on_the_page_and_legends_beside_the_panels(figure, boxes):
+    page, renderer = figure.bbox.padded(0.5), figure.canvas.get_renderer()
+    for words, box in boxes:
+        assert page.contains(*box.min) and page.contains(*box.max), words
     for legend, axes in itertools.product(figure.legends, visible_axes(figure)):
         box = legend.get_window_extent(renderer)
         assert not box.overlaps(axes.get_tightbbox(renderer)), axes.get_title()
+
+
+def test_texts_do_not_overlap(boxes):
+    """Numbers, names and titles of all panels, legends and notes."""
+    assert list_overlaps(boxes) == []
+
+
+def test_panels_hold_their_markers_whole(figure, boxes):
+    for axes in visible_axes(figure):
+        for line in axes.lines:
+            if line.get_clip_on() and line.get_marker() not in ("", "None"):
+                panel = axes.bbox.padded(-line.get_markersize() / 2 * figure.dpi / 72)
+                points = line.get_transform().transform(line.get_xydata())
+                for point in points[np.isfinite(points).all(axis=1)]:
+                    assert panel.contains(*point)
 
 
 @every_figure
@@ -570,7 +609,7 @@ def test_calibration_has_the_intervals_of_its_bins(pairs):
 
 
 def test_histograms_of_a_model_share_their_axis():
-    panels = FULL.draw("detection").axes[:4]
+    panels = TWO_STRATEGIES.draw("detection").axes[:4]
     for left, right in (panels[:2], panels[2:]):
         assert left.get_ylim() == right.get_ylim()
         assert not right.yaxis.get_tick_params()["labelleft"]
@@ -665,6 +704,17 @@ def test_levels_of_the_simulation_are_named():
     for panel, text, level in zip(axes, [panel.texts[0] for panel in axes], levels, strict=True):
         assert text.xy[1] == level
         assert panel.get_ylim()[0] <= level <= panel.get_ylim()[1]
+
+
+@pytest.mark.parametrize("name", ["detection", "purity", "remedies", "training"])
+def test_many_strategies_have_columns_of_their_own(name):
+    strategies = [*FULL.strategies, "swapped_within_the_same_source"]
+    figure = replace(MINIMAL, strategies=strategies).draw(name)
+    boxes = find_boxes(figure)
+    assert list_overlaps(boxes) == []
+    titles = [axes.get_title() for axes in figure.axes[: len(strategies)]]
+    assert titles[:3] == ["similar captions\nswapped", "random captions\nswapped", "unrelated"]
+    assert titles[3].replace("\n", "") == strategies[3]
 
 
 @pytest.mark.parametrize(("study", "is_thin"), [(MINIMAL, True), (FULL, False)])
