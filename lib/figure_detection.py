@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lib.cs_panels import draw_cs_curves
-from lib.detection import EDGES
 from lib.figures import (
     GREEN,
     MUTED,
@@ -73,14 +72,20 @@ def _find_limits(shown: pd.DataFrame) -> tuple[float, float]:
     """The ends of the x axis that all histograms share: where there are pairs."""
     counts = np.sum([*shown["aligned"], *shown["swapped"]], axis=0)
     used = np.flatnonzero(counts > 1e-3 * counts.max())
-    return EDGES[used[0]] - 0.05, EDGES[used[-1] + 1] + 0.05
+    edges = _find_edges(counts)
+    return edges[used[0]] - 0.05, edges[used[-1] + 1] + 0.05
+
+
+def _find_edges(counts: np.ndarray) -> np.ndarray:
+    """The edges of the bins of a histogram of cosines, which are equally wide."""
+    return np.linspace(-1, 1, len(counts) + 1)
 
 
 def _draw_histogram(axes: Axes, model: str, score: Mapping) -> None:
     for name, colour in (("aligned", ALIGNED), ("swapped", SWAPPED)):
         counts = np.reshape(score[name], (-1, MERGED)).sum(axis=1)
         axes.stairs(
-            100 * counts / counts.sum(), EDGES[::MERGED], fill=True, color=colour, alpha=0.6
+            100 * counts / counts.sum(), _find_edges(counts), fill=True, color=colour, alpha=0.6
         )
     axes.set_ylim(bottom=0)
     words = f"{model}\nAUC {score['roc_auc']:.2f}"
