@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib.files import atomic_path
 
-# How a pretrained model and the control name themselves where strategies and Cs are columns.
+# How a pretrained model is named where strategies and Cs are columns.
 PRETRAINED = {"strategy": "pretrained", "cs": None, "seed": None}
 
 
@@ -49,8 +49,8 @@ def align_columns(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def describe_head(condition: str, label: str) -> dict:
-    """Strategy, Cs and seed of a head, from the name of its file and its label in the file.
+def describe_head(condition: str, label: str | int) -> dict:
+    """Strategy, Cs and seed of a head, in this order, from its file's name and its label there.
 
     "similar_Cs30" and "1" are strategy similar, Cs 0.3, seed 1; "pretrained" has no Cs and no seed.
     """

@@ -10,7 +10,7 @@ start_log(snakemake.log[0])
 params = snakemake.params
 heads = []
 for condition, path in zip(params.heads, snakemake.input.heads, strict=True):
-    about = describe_head(condition, str(params.seed))
+    about = describe_head(condition, params.seed)
     head = choose_head(read_heads(path), params.seed)
     heads.append(LabelledHead(about["strategy"], about["cs"], head))
 save_figure(draw_histograms(heads), snakemake.output.png, snakemake.output.pdf)
