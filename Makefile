@@ -13,9 +13,9 @@ PEER_REQUIREMENTS := benchmarks/peers/clip.txt
 .PHONY: run test test-embedded test-slurm test-slow bench bench-full lint format setup setup-dev setup-slurm clean
 
 run: setup
-	@$(BIN)/python workflow/unlock.py --configfile $(CONFIG)
-	@$(BIN)/snakemake --quiet reason --cores $(CORES) --configfile $(CONFIG)
-	@$(BIN)/python workflow/summarise.py --configfile $(CONFIG)
+	@$(BIN)/python workflow/unlock.py --configfile "$(CONFIG)"
+	@$(BIN)/snakemake --quiet reason --cores $(CORES) --configfile "$(CONFIG)"
+	@$(BIN)/python workflow/summarise.py --configfile "$(CONFIG)"
 
 test: setup-dev lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not embedded and not slurm and not slow"

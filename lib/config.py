@@ -5,6 +5,7 @@ model of another corpus) is checked here.
 """
 
 import math
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +34,9 @@ PATTERNS = {
     "^[0-9a-fA-F]{64}$": "64 hexadecimal digits",
     r"^(photo|imagenet_7|imagenet_80|.+\.txt)$": (
         "photo, imagenet_7, imagenet_80, or a file that ends in .txt"
+    ),
+    r"^(?![~ ])[^\x00-\x1f${}]+$": (
+        "a path that begins with neither '~' nor a space, without '$', '{', '}' and line breaks"
     ),
     "^https?://": "an address that begins with http:// or https://",
 }
@@ -250,10 +254,15 @@ def _check_misalignment(config: dict) -> list[str]:
         for share, count in swapped.items()
         if not 2 <= count <= pairs - 2
     ]
-    least, most = tfidf["min_df"], tfidf["max_df"]
-    if type(least) is type(most) and least > most:
+    # A share is of the captions, a whole number counts them.
+    least, most = (
+        bound if isinstance(bound, int) else bound * pairs
+        for bound in (tfidf["min_df"], tfidf["max_df"])
+    )
+    if least > min(most, pairs):
         problems.append(
-            f"misalignment.tfidf.min_df is {least}; allowed: at most max_df, which is {most}."
+            f"misalignment.tfidf.min_df is {tfidf['min_df']}; allowed: at most max_df, which is "
+            f"{tfidf['max_df']}, of {pairs} pairs."
         )
     return problems
 
@@ -284,6 +293,13 @@ def _check_validation(config: dict) -> list[str]:
         return []
     if name not in names:
         return [f"finetune.validation is {name!r}; allowed: one of datasets ({', '.join(names)})."]
+    places = {d["name"]: os.path.realpath(d["path"]) for d in config["datasets"] if "path" in d}
+    same = [each for each in names if each != name and places.get(each) == places.get(name, 0)]
+    if same:
+        return [
+            f"finetune.validation is {name!r}, whose images are those of {same[0]!r}; allowed: a "
+            "dataset of other images than those that are tested."
+        ]
     if names == [name]:
         return [f"finetune.validation is {name!r}, the only dataset; a study needs one to test on."]
     return []

@@ -158,7 +158,7 @@ def decode_rgb(content: bytes) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
-            return image.convert("RGB")
+            return to_rgb(image)
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
@@ -166,6 +166,16 @@ def decode_rgb(content: bytes) -> Image.Image:
         raise ValueError(f"cannot be decoded as an image: expected {formats}") from error
     except Exception as error:  # a damaged file can raise anything at all in a decoder
         raise ValueError(f"cannot be decoded as an image: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image as RGB; of grey with 16 or 32 bits the upper ones, which `convert` would clip."""
+    if not image.mode.startswith("I"):
+        return image.convert("RGB")
+    grey = np.asarray(image)
+    if image.mode != "I" or grey.max() > 255:
+        grey = grey >> 8
+    return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
 def load_pixels(

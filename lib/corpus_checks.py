@@ -1,6 +1,7 @@
 """Checks of the corpus of a configuration, and the files that it asks a user for."""
 
 import ipaddress
+import os
 from collections import Counter
 
 from braceexpand import UnbalancedBracesError, braceexpand
@@ -48,10 +49,11 @@ def expand_shards(patterns: list[str]) -> list[str]:
 def check_shards(patterns: list[str], key: str) -> list[str]:
     """Braces must match, and each path be named once; `key` is where the patterns stand."""
     try:
-        times = Counter(expand_shards(patterns))
+        paths = expand_shards(patterns)
     except UnbalancedBracesError as error:
         return [f"{key} is {patterns}: {error}; allowed: braces that are closed."]
-    twice = [path for path, count in times.items() if count > 1]
+    times = Counter(map(os.path.realpath, paths))
+    twice = [path for path in paths if times[os.path.realpath(path)] > 1]
     return [f"{key} has {twice[0]} twice; allowed: each path once."] if twice else []
 
 

@@ -1,5 +1,6 @@
 """Checks of a configuration's `downstream` and of the training images that it learns from."""
 
+import os
 from collections import Counter
 
 from lib.corpus_checks import check_shards, expand_shards
@@ -53,6 +54,11 @@ def _check_training(name: str, dataset: dict, tested: dict[str, dict], config: d
                 f"{key} of dataset {name!r} is {dataset[key]!r}; allowed: {owner[key]!r}, as of "
                 f"{owner['name']!r}, which it is train_of."
             )
+    if "path" in dataset and "path" in owner and _is_same(dataset["path"], owner["path"]):
+        problems.append(
+            f"path of dataset {name!r} is {dataset['path']!r}; allowed: another folder than that "
+            f"of {owner['name']!r}, which it is train_of."
+        )
     neighbours = config["downstream"]["neighbours"]
     if dataset.get("images", neighbours) < neighbours:
         problems.append(
@@ -60,6 +66,11 @@ def _check_training(name: str, dataset: dict, tested: dict[str, dict], config: d
             f"images of dataset {name!r}."
         )
     return problems
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one place, however they are spelled."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_pairs(pairs: dict, config: dict) -> list[str]:
@@ -77,7 +88,8 @@ def _check_pairs(pairs: dict, config: dict) -> list[str]:
     if pairs["kind"] == "shards":
         problems += check_shards(pairs["shards"], "downstream.pairs.shards")
         if not problems and corpus.get("kind") == "shards":
-            shared = {*expand_shards(pairs["shards"])} & {*expand_shards(corpus["shards"])}
+            taken = set(map(os.path.realpath, expand_shards(corpus["shards"])))
+            shared = [p for p in expand_shards(pairs["shards"]) if os.path.realpath(p) in taken]
             problems += [
                 f"downstream.pairs.shards has {path}; allowed: shards that are not the corpus's."
                 for path in sorted(shared)[:1]

@@ -156,7 +156,9 @@ def _iterate_tsv(path: str | Path, first: int, end: int | None) -> Iterator[list
 
 def _iterate_csv(path: str | Path, first: int, end: int | None) -> Iterator[list[str]]:
     with open(path, encoding="utf-8-sig", newline="") as stream:
-        yield from itertools.islice((row for row in csv.reader(stream) if row), first, end)
+        yield from itertools.islice(
+            (row for row in csv.reader(stream, strict=True) if row), first, end
+        )
 
 
 def _read_parquet(
@@ -188,4 +190,9 @@ def _open_parquet(path: str | Path) -> pq.ParquetFile:
 def _check_columns(path: str | Path, columns: Sequence[str], names: Sequence[str]) -> None:
     missing = [column for column in columns if column not in names]
     if missing:
-        raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}; found {list(names)}")
+        shown = [name if len(name) < 40 else f"{name[:40]}..." for name in names[:5]]
+        found = f"{', '.join(map(repr, shown))}{', ...' if names[5:] else ''} ({len(names)} in all)"
+        raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}; found {found}")
+    twice = [column for column in columns if list(names).count(column) > 1]
+    if twice:
+        raise ValueError(f"{path} has {twice[0]!r} twice; expected columns of different names")

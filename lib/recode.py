@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from lib.corpus import IMAGE_FORMATS, Sample, encode_json
+from lib.corpus import IMAGE_FORMATS, Sample, encode_json, to_rgb
 
 QUALITY = 95
 MAX_SIDE = 65_500  # pixels, of a JPEG that libjpeg writes
@@ -110,7 +109,7 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     target = tuple(max(1, round(side * scale)) for side in image.size)
     if scale < 1:
         image.draft("RGB", tuple(2 * side for side in target))  # JPEG: decode at a lower resolution
-    rgb = _to_rgb(image)
+    rgb = _lay_on_white(image)
     orientation = image.getexif().get(ORIENTATION)  # now: Pillow turns a TIFF as it decodes it
     if scale < 1:
         rgb = rgb.resize(target, RESAMPLING, reducing_gap=2.0)
@@ -120,14 +119,9 @@ def _shrink(image: Image.Image, size: int) -> Image.Image:
     return rgb
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # grey of 16 or 32 bits, whose upper ones convert() would cut
-        grey = np.asarray(image)
-        if image.mode != "I" or grey.max() > 255:
-            grey = grey >> 8
-        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+def _lay_on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data or image.mode.startswith("I"):
+        return to_rgb(image)
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("RGB")

@@ -74,6 +74,15 @@ def test_studies_of_the_project_are_valid(root, name):
         (["finetune", "sensitivity", 0, "name"], "main", r"sensitivity has 'main'; allowed"),
         (["misalignment", "cs"], [0.12345], r"cs is \[0\.12345\]; .* at most four decimals"),
         (["misalignment", "tfidf", "min_df"], 0.99, r"min_df is 0\.99; allowed: at most max_df"),
+        (["misalignment", "tfidf", "min_df"], 12000, r"min_df is 12000; .* max_df, which is 0\.95"),
+        (["results"], "~/study", r"results is '~/study'; allowed: a path that begins with neither"),
+        (["data"], "$SCRATCH/data", r"data is '\$SCRATCH/data'; allowed: a path .* without '\$'"),
+        (["results"], " ", r"results is ' '; allowed: a path"),
+        (
+            ["seeds"],
+            [2**63],
+            r"seeds\[0\] is 9223372036854775808; allowed: .*at most 9223372036854775807",
+        ),
         (["corpus", "pairs"], 240.0, r"corpus\.pairs is 240\.0; allowed: a whole number"),
         (["corpus", "rewrites"], 0, r"captions of model 'laclip' has 'rewrites'; .* has none"),
         (["finetune", "lr"], float("nan"), r"finetune\.lr is nan; allowed: a number"),
@@ -170,6 +179,22 @@ def test_training_images_belong_to_the_section_that_learns_from_them(config, roo
     del section["pairs"]
     with pytest.raises(ValueError, match="downstream has nothing to look at"):
         check(config | {"downstream": section}, root)
+
+
+def test_images_are_not_tested_and_learned_from(config, root, tmp_path):
+    """However the folder's path is spelled."""
+    tested, others = (
+        {"kind": "image_folder", "path": "birds"},
+        {"kind": "image_folder", "path": "./birds/"},
+    )
+    config["datasets"] = [tested | {"name": "a"}, others | {"name": "b", "train_of": "a"}]
+    message = r"path of dataset 'b' is '\./birds/'; allowed: another folder than that of 'a'"
+    with pytest.raises(ValueError, match=message):
+        check(config, root)
+    config["datasets"] = [tested | {"name": "a"}, others | {"name": "b"}]
+    del config["downstream"]
+    with pytest.raises(ValueError, match="validation is 'b', whose images are those of 'a'"):
+        check(change(config, ["finetune", "validation"], "b"), root)
 
 
 def test_a_dataset_has_its_training_images_once(config, root):
@@ -406,6 +431,11 @@ def test_brought_corpora_are_valid_and_name_what_to_bring(config, root, kind):
         (
             "shards",
             {"shards": ["{1..2}.tar", "2.tar"]},
+            r"corpus\.shards has 2\.tar twice; allowed",
+        ),
+        (
+            "shards",
+            {"shards": ["{1..2}.tar", "a/../2.tar"]},
             r"corpus\.shards has 2\.tar twice; allowed",
         ),
         ("shards", {"rows": 5}, r"Unknown key rows in corpus"),

@@ -19,6 +19,7 @@ from lib.corpus import (
     CaptionTable,
     Sample,
     decode_image,
+    decode_rgb,
     encode_json,
     iterate_images,
     iterate_samples,
@@ -235,6 +236,21 @@ def test_a_program_is_no_image(monkeypatch):
     with pytest.raises(ValueError, match=r"0.tar: a.jpg cannot .*: expected JPEG, PNG"):
         decode_image(sample, "0.tar")
     assert not run
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([0, 256, 0x8000, 0xFFFF], np.uint16), [0, 1, 128, 255]),
+        (np.array([0, 100, 255], np.int32), [0, 100, 255]),  # 8 bits in the width of 32
+        (np.array([-1, 0, 0xFFFF], np.int32), [0, 0, 255]),
+    ],
+)
+def test_deep_grey_is_grey_of_eight_bits(values, expected):
+    stream = io.BytesIO()
+    Image.fromarray(values[None]).save(stream, "TIFF")
+    found = np.asarray(decode_rgb(stream.getvalue()))
+    assert found[0].tolist() == [[value] * 3 for value in expected]
 
 
 def test_a_sample_without_an_image_is_an_error(tmp_path):

@@ -385,7 +385,10 @@ def test_a_folder_of_images_of_all_modes(tmp_path):
     assert read_labels([tmp_path / "test.tar"], 2).tolist() == [0] * 9 + [1] * 9
     images = list(iterate_rows([tmp_path / "test.tar"], np.arange(18)))
     for image, path in zip(images, sorted(expected), strict=True):
-        assert np.array_equal(image, Image.open(path).convert("RGB"))
+        original = Image.open(path)
+        if original.mode == "I;16":  # whose lower half would be all that convert() leaves
+            original = Image.fromarray((np.asarray(original) >> 8).astype(np.uint8))
+        assert np.array_equal(image, original.convert("RGB"))
 
 
 @pytest.mark.parametrize("content", [b"<html>404</html>", "truncated"])

@@ -67,9 +67,22 @@ def test_a_table_that_is_too_short_or_lacks_a_column_is_an_error(tmp_path, suffi
     table = write_table(tmp_path / f"t.{suffix}")
     with pytest.raises(ValueError, match=r"t\.\w+ ends at row 23, expected 24 rows"):
         read_columns(table, ["file"], 20, 4)
-    message = r"lacks the column\(s\) path; found \['title', 'size', 'file'\]"
+    message = r"lacks the column\(s\) path; found 'title', 'size', 'file' \(3 in all\)"
     with pytest.raises(ValueError, match=message):
         read_columns(table, ["path", "title"], 0, 1)
+
+
+def test_what_is_no_table_is_not_printed_whole(tmp_path):
+    (tmp_path / "t.tsv").write_text("\t".join(["x" * 1000] * 1000))
+    with pytest.raises(ValueError, match=r"found .* \(1000 in all\)") as error:
+        read_columns(tmp_path / "t.tsv", ["file"], 0, 1)
+    assert len(str(error.value)) < 500
+
+
+def test_columns_of_one_name_are_an_error(tmp_path):
+    (tmp_path / "t.csv").write_text("file,title,title\na,b,c\n")
+    with pytest.raises(ValueError, match=r"t\.csv has 'title' twice"):
+        read_columns(tmp_path / "t.csv", ["file", "title"], 0, 1)
 
 
 def test_a_missing_value_of_a_parquet_file_is_none(tmp_path):
@@ -88,6 +101,8 @@ def test_rows_of_another_width_are_an_error(tmp_path):
     [
         ("t.tsv", b"a\xff\tb\n", "cannot be read as tsv: .*utf-8"),
         ("t.csv", b"a\xff,b\n", "cannot be read as csv: .*utf-8"),
+        ("t.csv", b'"smile" is written,a.png\n', "cannot be read as csv: ',' expected after"),
+        ("t.csv", b'"a,b.png\nc,d.png\n', "cannot be read as csv: unexpected end of data"),
         ("t.csv", b'"a' + b"x" * 200_000, "cannot be read as csv: field larger"),
     ],
 )
