@@ -1,6 +1,7 @@
 """Image folders: one folder a class, with its images (`path/CLASS/*.jpg`)."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from lib.corpus import IMAGE_SUFFIXES
@@ -37,6 +38,10 @@ def list_images(path: str | Path) -> list[tuple[Path, int]]:
                     f"{file} is not expected in a class folder; allowed are files that end in "
                     f"{', '.join(IMAGE_SUFFIXES)}"
                 )
+            if not file.is_file():
+                raise ValueError(
+                    f"{file} is no file (a link that leads nowhere?); expected an image"
+                )
         if len(files) < 2:
             raise ValueError(
                 f"class folder {Path(path, name)} holds {len(files)} images, expected at least 2"
@@ -52,5 +57,5 @@ def fingerprint(path: str | Path) -> str:
     """
     digest = hashlib.sha256()
     for file, _ in list_images(path):
-        digest.update(f"{file.relative_to(path)}\t{file.stat().st_size}\n".encode())
+        digest.update(os.fsencode(file.relative_to(path)) + f"\t{file.stat().st_size}\n".encode())
     return digest.hexdigest()[:16]

@@ -26,6 +26,7 @@ STRATEGIES = ("similar", "random")  # their places seed the draws: a new one com
 # All at which str.splitlines and line-wise readers may break, and the tab that would add a column.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
+_SHORTFALL = 0.01  # of a rate: where a few captions are left over, nothing is amiss
 _ROWS_AHEAD = 8192  # visits for which lists are made anew together
 _TRIES = 64  # draws of an unused row before all of them are listed
 
@@ -89,6 +90,16 @@ def swap(neighbours: Neighbours, cs: float, strategy: str, seed: int, top_k: int
         similarities=pair_similarities(neighbours, pairs),
         effective_cs=float(np.mean(identity[permutation] != identity)),
     )
+
+
+def check_reached(swapped: Swap) -> None:
+    """Raise ValueError if Cs was not reached: all that follows would bear a rate that it has not."""
+    if swapped.cs - swapped.effective_cs > _SHORTFALL:
+        raise ValueError(
+            f"strategy {swapped.strategy!r}, Cs {swapped.cs:g}: {swapped.effective_cs:.4f} was "
+            "reached, for the captions left are all the same to the text tower; expected values of "
+            "misalignment.cs that the corpus has enough different captions for"
+        )
 
 
 def pair_similarities(neighbours: Neighbours, pairs: np.ndarray) -> np.ndarray:

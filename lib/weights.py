@@ -27,8 +27,12 @@ def check_weights(
     """Hold the weights of a checkpoint against those of its architecture, name by name.
 
     Raises:
-        ValueError: says what is missing, unexpected or of another shape: how many, and the first.
+        ValueError: says what is missing, unexpected, of another shape or kind (whole numbers, as in
+            a quantised model) or not finite: how many, and the first.
     """
+    alike = [
+        name for name in expected if name in found and found[name].shape == expected[name].shape
+    ]
     differences = {
         "missing": [name for name in expected if name not in found],
         "unexpected": [name for name in found if name not in expected],
@@ -36,6 +40,16 @@ def check_weights(
             f"{name} {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
             for name, tensor in expected.items()
             if name in found and found[name].shape != tensor.shape
+        ],
+        "of another kind": [
+            f"{name} {found[name].dtype} instead of {expected[name].dtype}"
+            for name in alike
+            if found[name].is_floating_point() != expected[name].is_floating_point()
+        ],
+        "not finite": [
+            name
+            for name in alike
+            if found[name].is_floating_point() and not found[name].isfinite().all()
         ],
     }
     problems = [

@@ -26,6 +26,7 @@ from lib.neighbours import (
 )
 from lib.swaps import (
     Swap,
+    check_reached,
     extend_permutation,
     pair_similarities,
     summarise_swap,
@@ -430,6 +431,15 @@ def test_identical_captions_are_left_alone(strategy, others, most, caplog):
         assert swapped.effective_cs == 2 * len(swapped.pairs) / len(captions)
         assert (swapped.pairs.max(axis=1, initial=9) >= 8).all()
         assert f"stopped at {2 * len(swapped.pairs)} of {len(captions)} captions" in caplog.text
+
+
+@pytest.mark.parametrize("strategy", ["similar", "random"])
+def test_a_rate_that_is_not_reached_is_an_error(strategy):
+    """Where 90 of 100 captions are one, no more than 20 can be swapped."""
+    neighbours = find_neighbours(["no finding"] * 90 + make_distinct_captions(10, 1), 3, ALL_TERMS)
+    check_reached(swap(neighbours, 0.2, "random", 0))
+    with pytest.raises(ValueError, match=rf"'{strategy}', Cs 0\.8: 0\.\d+ was reached"):
+        check_reached(swap(neighbours, 0.8, strategy, 0))
 
 
 def test_captions_of_one_given_identity_are_left_alone():

@@ -425,6 +425,11 @@ def test_real_images_in_a_folder(tmp_path):
     [
         (lambda folder: (folder / "b/scan.tif").touch(), r"b/scan\.tif is not expected .* jpg"),
         (lambda folder: (folder / "b/more").mkdir(), "b/more is not expected in a class folder"),
+        (lambda folder: (folder / "b/more.jpg").mkdir(), r"b/more\.jpg is no file"),
+        (
+            lambda folder: (folder / "b/x.png").symlink_to("none.png"),
+            r"b/x\.png is no file \(a link",
+        ),
         (lambda folder: (folder / "b/1.png").unlink(), "class folder .*b holds 1 images, .* 2"),
         (lambda folder: (folder / "c").mkdir(), "class folder .*c holds 0 images, .* 2"),
         (lambda folder: (folder / "a").rename(folder / ".a"), "birds holds 1 class folders"),

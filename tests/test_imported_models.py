@@ -224,6 +224,21 @@ def test_numbers_of_half_precision_become_whole_ones(tmp_path):
 # --- What does not fit ----------------------------------------------------------------------------
 
 
+def test_weights_that_are_no_numbers_of_a_model_are_listed(tmp_path):
+    """A quantised model's, and those of a training that diverged."""
+    state = build_model(PLAIN).state_dict()
+    whole, broken = "ln_final.weight", "ln_final.bias"
+    state[whole] = state[whole].to(torch.int8)
+    state[broken][3] = float("nan")
+    torch.save(state, tmp_path / "model.pt")
+    expected = (
+        r"are 1 of another kind \(ln_final\.weight torch\.int8 instead of torch\.float32\); "
+        r"1 not finite \(ln_final\.bias\)"
+    )
+    with pytest.raises(ValueError, match=expected):
+        import_model(tmp_path / "model.pt", PLAIN, "open_clip")
+
+
 def test_what_does_not_match_is_counted_and_listed(tmp_path):
     state = build_model(PLAIN).state_dict()
     blocks = [name for name in state if "resblocks" in name]

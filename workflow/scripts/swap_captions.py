@@ -9,7 +9,13 @@ from lib.feature_store import write_array
 from lib.json_files import write_json
 from lib.neighbours import read_neighbours
 from lib.progress import start_log
-from lib.swaps import extend_permutation, summarise_swap, swap, write_caption_lines
+from lib.swaps import (
+    check_reached,
+    extend_permutation,
+    summarise_swap,
+    swap,
+    write_caption_lines,
+)
 
 start_log(snakemake.log[0])
 params, output = snakemake.params, snakemake.output
@@ -19,6 +25,7 @@ for seed, permutation_path, summary_path, text_path in zip(
     params.seeds, output.permutations, output.summaries, output.texts, strict=True
 ):
     swapped = swap(neighbours, params.cs, params.strategy, seed, params.top_k)
+    check_reached(swapped)
     permutation = extend_permutation(swapped.permutation, table.rows("train"), len(table.keys))
     write_caption_lines(text_path, [table.captions[row] for row in permutation])
     write_json(summary_path, summarise_swap(swapped))
