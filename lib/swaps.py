@@ -93,7 +93,7 @@ def swap(neighbours: Neighbours, cs: float, strategy: str, seed: int, top_k: int
 
 
 def check_reached(swapped: Swap) -> None:
-    """Raise ValueError if Cs was not reached: all that follows would bear a rate that it has not."""
+    """Raise ValueError if Cs was not reached: all that follows would bear a wrong rate."""
     if swapped.cs - swapped.effective_cs > _SHORTFALL:
         raise ValueError(
             f"strategy {swapped.strategy!r}, Cs {swapped.cs:g}: {swapped.effective_cs:.4f} was "

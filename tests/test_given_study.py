@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import numpy as np
 import pytest
@@ -120,6 +121,10 @@ def test_a_table_of_image_files_is_studied(folder):
         csv.writer(stream).writerows([("title", "file"), *rows])
     results, features = run_study(folder, "table")
     check_study(results, features, "table", get_key)
+    ask = ("-n", "results/table/data/corpora/table/captions.parquet")
+    assert "gather_shard" not in snakemake(folder, *ask, config="config/table.yaml").stdout
+    os.utime(folder / "lists/pairs.csv", (1.6e9, 1.6e9))  # as a file that `mv` put in its place
+    assert "gather_shard" in snakemake(folder, *ask, config="config/table.yaml").stdout
 
 
 def img2dataset_key(number):

@@ -52,6 +52,11 @@ rule tabulate_corpus:
         mem_mb=get_growing(6000, 1000),
         runtime=get_growing(60),
     params:
+        brought=get_marks(
+            get_brought("keys"),
+            get_brought("rewrites", "files"),
+            get_brought("rewrites", "captions"),
+        ),
         pairs=config["corpus"]["pairs"],
         validation_pairs=config["corpus"]["validation_pairs"],
         # the first line of a table names its columns

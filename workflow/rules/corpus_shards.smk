@@ -4,9 +4,14 @@
 include: "corpus_ledgers.smk"
 
 
+def get_scanned_shard(wildcards):
+    """The shard that a ledger is of."""
+    return get_shards()[int(wildcards.shard)]
+
+
 rule scan_shard:
     input:
-        shard=lambda wildcards: get_shards()[int(wildcards.shard)],
+        shard=get_scanned_shard,
         key_list=get_brought("keys"),
     output:
         ledger=DATA / f"corpora/{CORPUS}/ledgers/{CORPUS}-{{shard}}.parquet",
@@ -21,6 +26,7 @@ rule scan_shard:
         mem_mb=get_growing(1000),
         runtime=get_growing(60),
     params:
+        brought=get_marks(get_scanned_shard, get_brought("keys")),
         code=get_code_hash("scan_shard.py"),
     message:
         "Scan shard {wildcards.shard}"

@@ -24,6 +24,7 @@ rule gather_shard:
         mem_mb=get_growing(2000),
         runtime=get_growing(120),
     params:
+        brought=get_marks(config["corpus"]["table"], get_brought("keys")),
         first=get_first_row,
         rows=get_row_count,
         key_limit=get_key_limit(),

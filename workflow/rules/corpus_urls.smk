@@ -23,6 +23,7 @@ rule download_shard:
         mem_mb=get_growing(2000),
         runtime=get_growing(240),
     params:
+        brought=get_marks(config["corpus"]["urls"], get_brought("keys")),
         first=get_first_row,
         rows=get_row_count,
         key_limit=get_key_limit(),

@@ -49,6 +49,7 @@ rule prepare_dataset:
         mem_mb=get_growing(3000),
         runtime=get_growing(480),
     params:
+        brought=get_marks(get_dataset_files),
         dataset=lambda wildcards: get_sorted(DATASETS[wildcards.dataset]),
         entry=get_registry_entry,
         images=get_folder_fingerprint,
@@ -77,6 +78,7 @@ rule prepare_prompts:
         mem_mb=get_growing(1000),
         runtime=get_growing(10),
     params:
+        brought=get_marks(get_dataset_files),
         classnames=lambda wildcards: DATASETS[wildcards.dataset]["classnames"],
         templates=lambda wildcards: DATASETS[wildcards.dataset].get("templates", "photo"),
         code=get_code_hash("prepare_prompts.py"),

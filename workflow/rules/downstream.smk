@@ -27,7 +27,7 @@ rule extract_held_out:
     input:
         weights=DATA / "models/{model}/weights.safetensors",
         architecture=DATA / "models/{model}/architecture.json",
-        archives=[path for name in TRAINED.values() for path in list_archives(name)],
+        archives=get_probed_archives(),
         names=get_class_names(TRAINED.values()),
         tested=get_class_names(TRAINED),
         pairs=get_pair_shards(),
@@ -45,6 +45,7 @@ rule extract_held_out:
         runtime=get_growing(120),
         gpu=get_gpus,
     params:
+        brought=get_marks(get_probed_archives(), get_pair_shards()),
         archives={tested: list_archives(name) for tested, name in TRAINED.items()},
         pairs=PAIRS.get("pairs"),
         context_length=CONTEXT_LENGTH,

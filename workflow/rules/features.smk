@@ -22,6 +22,7 @@ rule extract_dataset_features:
         runtime=get_growing(60),
         gpu=get_gpus,
     params:
+        brought=get_marks(get_archives),
         batch_size=config["evaluation"]["batch_size"],
         precision=config["evaluation"]["precision"],
         max_samples=config["evaluation"]["max_samples"],

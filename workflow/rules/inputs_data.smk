@@ -77,6 +77,32 @@ def get_brought(*keys):
     return value or []
 
 
+def get_probed_archives():
+    """The shards of the images that probes are trained on."""
+    return [path for name in TRAINED.values() for path in list_archives(name)]
+
+
+def get_marks(*inputs):
+    """Size and time of each brought file among inputs of a rule, which are given as there.
+
+    Snakemake reruns for newer files: it would not see that an older one took a file's place, as
+    `mv`, `cp -p` or an unpacked archive have it. Nor does it compare parameters that derive from
+    `input`: the inputs are named again.
+    """
+
+    def describe(wildcards):
+        found = [given(wildcards) if callable(given) else given for given in inputs]
+        paths = [
+            path
+            for given in found
+            for path in ([given] if isinstance(given, str | Path) else given)
+        ]
+        files = {path: os.stat(path) for path in paths if path in BROUGHT and Path(path).is_file()}
+        return {path: [file.st_size, int(file.st_mtime)] for path, file in files.items()}
+
+    return describe
+
+
 def get_rewritten_list():
     """The list that rewrites have a line for each row of, if there are both."""
     corpus = config["corpus"]

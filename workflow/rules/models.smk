@@ -47,6 +47,7 @@ rule import_model:
         mem_mb=get_growing(8000),
         runtime=get_growing(30),
     params:
+        brought=get_marks(get_checkpoint),
         model=get_model("architecture", "pretrained", "sha256"),
         architecture=get_architecture,
         layout=get_layout,

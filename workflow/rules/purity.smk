@@ -32,6 +32,7 @@ rule analyze_purity:
         mem_mb=1000,
         runtime=10,
     params:
+        brought=get_marks(get_compared_files),
         checkpoints=get_compared_checkpoints,
         code=get_code_hash("analyze_purity.py"),
     message:
