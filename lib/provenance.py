@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import sys
+import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+
+from lib.json_files import read_json
 
 # What results depend on; ftfy and regex decide which captions are one to a text tower.
 PACKAGES = (
@@ -107,6 +110,46 @@ def merge_versions(origins: Iterable[dict[str, Any]]) -> dict[str, str]:
     for origin in origins:
         found |= origin["versions"]
     return found | versions()
+
+
+def explain_changes(manifest: str | Path, config: dict) -> str | None:
+    """A sentence on what differs between a configuration and that of the results that are there.
+
+    Snakemake knows what has changed from its own records, `.snakemake` in the working folder. Of
+    results that were computed from another folder it has none, and takes them for up to date.
+
+    Args:
+        manifest: provenance.json of the results.
+
+    Returns:
+        None where nothing differs, or nothing was computed yet.
+    """
+    if not Path(manifest).exists():
+        return None
+    before = _flatten(read_json(manifest)["config"])
+    now = _flatten(json.loads(json.dumps(config)))
+    changed = [key for key in before | now if before.get(key) != now.get(key)]
+    if not changed:
+        return None
+    told = [f"{key} ({_show(before, key)}, now {_show(now, key)})" for key in changed]
+    more = f" and {len(told) - 3} more" if told[3:] else ""
+    return (
+        f"{manifest} is of another configuration: {', '.join(told[:3])}{more}. What that changes "
+        "runs again, unless it was computed from another folder than this: then add --forceall."
+    )
+
+
+def _show(values: dict[str, Any], key: str) -> str:
+    return textwrap.shorten(str(values[key]), 40, placeholder="...") if key in values else "nothing"
+
+
+def _flatten(value: dict, prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as one of dotted keys; lists are values."""
+    flat: dict[str, Any] = {}
+    for key, each in value.items():
+        name = f"{prefix}{key}"
+        flat |= _flatten(each, f"{name}.") if isinstance(each, dict) else {name: each}
+    return flat
 
 
 def _module_path(name: str, root: Path) -> Path | None:

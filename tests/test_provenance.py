@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lib.provenance import PACKAGES, code_hash, merge_versions, read_origin, versions
+from lib.json_files import write_json
+from lib.provenance import (
+    PACKAGES,
+    code_hash,
+    explain_changes,
+    merge_versions,
+    read_origin,
+    versions,
+)
 
 
 @pytest.fixture
@@ -81,3 +89,19 @@ def test_versions_of_what_made_the_inputs_are_kept(tmp_path):
     save_file({"weight": np.zeros(1)}, path, {"origin": json.dumps(made)})
     assert read_origin(path) == made
     assert merge_versions([read_origin(path)]) == versions() | {"elsewhere": "2.0"}
+
+
+def test_another_configuration_than_that_of_the_results_is_told(tmp_path):
+    config = {"seeds": [0, 1], "finetune": {"lr": 0.001, "betas": [0.9, 0.98]}, "device": "cpu"}
+    manifest = tmp_path / "provenance.json"
+    assert explain_changes(manifest, config) is None
+    write_json(manifest, {"config": config})
+    assert explain_changes(manifest, config) is None
+    changed = {
+        "seeds": [0, 1, 2],
+        "finetune": {"lr": 0.1, "betas": [0.9, 0.98]},
+        "page": {"neurons": 3},
+    }
+    found = explain_changes(manifest, changed)
+    assert "seeds ([0, 1], now [0, 1, 2]), finetune.lr (0.001, now 0.1)," in found
+    assert "device (cpu, now nothing) and 1 more. What that changes runs again" in found

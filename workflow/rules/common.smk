@@ -30,7 +30,7 @@ from lib.dataset_registry import choose_split, read_registry
 from lib.image_folder import fingerprint
 from lib.model_checks import list_fetched_checkpoints, list_replicates, locate_checkpoint
 from lib.power import list_untellable
-from lib.provenance import code_hash
+from lib.provenance import code_hash, explain_changes
 
 try:
     if workflow.is_main_process:  # a job reads what was found right before it began
@@ -41,11 +41,12 @@ try:
     )
 except ValueError as error:
     raise WorkflowError(str(error))
+RESULTS = Path(config["results"])
 if workflow.is_main_process:
-    for warning in list_untellable(config):
+    changes = explain_changes(RESULTS / "provenance.json", config)
+    for warning in [*list_untellable(config), *([changes] if changes else [])]:
         logger.warning(warning)
 
-RESULTS = Path(config["results"])
 DATA = Path(config["data"])
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
