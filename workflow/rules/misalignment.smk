@@ -10,6 +10,7 @@ rule find_neighbours:
         LOGS / "find_neighbours.log",
     benchmark:
         BENCHMARKS / "find_neighbours.tsv"
+    priority: 2  # quick, and tells whether captions and TF-IDF settings fit before what is long
     conda:
         "../../envs/arrays.yaml"
     threads: 2
