@@ -18,7 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib.claims import describe_recipes, read_claims, select_headlines
+from lib.claims import describe_recipes, name_pruning_claim, read_claims, select_headlines
 from lib.claims_page import format_effect, format_p
 from lib.figure_remedies import name_remedy
 from lib.files import atomic_path
@@ -227,7 +227,7 @@ def format_measured(tables: Path) -> str:
 
 def format_purest(claims: pd.DataFrame) -> str:
     """What keeping the purest neurons is worth, by dataset and model, as a table in Markdown."""
-    cases = claims[claims["claim"] == "purest neurons keep more accuracy than random ones"]
+    cases = claims[claims["claim"] == name_pruning_claim("accuracy", "random ones")]
     cases = cases[(cases["model"] != "") & (cases["dataset"] != "")]
     models = list(dict.fromkeys(cases["model"]))
     lines = ["| dataset |" + "".join(f" {model} |" for model in models)]
@@ -254,7 +254,7 @@ def format_remedies(tables: Path) -> str:
     remedied = remedied[remedied["strategy"] == "random"]
     means = remedied.groupby(["model", "cs", "remedy"])[[*measures]].mean()
     remedies = list(dict.fromkeys(remedied["remedy"]))
-    titles = ["swaps cost", *map(name_remedy, remedies)]
+    titles = ["change by swaps", *(f"then {name_remedy(each)}" for each in remedies)]
     lines = [f"| model, Cs | {' | '.join(titles)} |", "|---|" + "---|" * len(titles)]
     for model, cs in means.index.droplevel("remedy").unique():
         raw = swapped.loc[model, cs]

@@ -191,7 +191,7 @@ def judge_pruning(orders: Mapping[tuple[str, str], OrderMeans]) -> list[dict]:
     rows = []
     for measure, (scale, unit) in SCALES.items():
         for other, contrast in PRUNING_CONTRASTS.items():
-            claim = f"purest neurons keep more {measure} than {other}"
+            claim = name_pruning_claim(measure, other)
             for model, dataset in places:
                 means = scale * np.mean(
                     [
@@ -273,6 +273,11 @@ def judge_downstream(outcomes: Outcomes) -> list[dict]:
             row = _row(3, claim, effect, unit, "seeds and images", told, claimed_sign=-1, **place)
             rows.append(row)
     return rows
+
+
+def name_pruning_claim(measure: str, other: str) -> str:
+    """The claim that the purest neurons keep more than `other`, of `PRUNING_CONTRASTS`."""
+    return f"purest neurons keep more {measure} than {other}"
 
 
 def read_claims(path: str | Path) -> pd.DataFrame:

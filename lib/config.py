@@ -5,7 +5,6 @@ model of another corpus) is checked here.
 """
 
 import math
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from lib.corpus_checks import check_corpus, list_corpus_files
-from lib.dataset_checks import check_datasets, list_dataset_files
+from lib.dataset_checks import check_datasets, list_dataset_files, list_places
 from lib.dataset_registry import read_registry
 from lib.downstream_checks import check_downstream, list_pair_files
 from lib.model_checks import check_models, list_model_files
@@ -35,7 +34,7 @@ PATTERNS = {
     r"^(photo|imagenet_7|imagenet_80|.+\.txt)$": (
         "photo, imagenet_7, imagenet_80, or a file that ends in .txt"
     ),
-    r"^(?![~ ])[^\x00-\x1f${}]+$": (
+    r"^(?![~ ])[^\x00-\x1f${}]+(?![\s\S])": (
         "a path that begins with neither '~' nor a space, without '$', '{', '}' and line breaks"
     ),
     "^https?://": "an address that begins with http:// or https://",
@@ -293,8 +292,8 @@ def _check_validation(config: dict) -> list[str]:
         return []
     if name not in names:
         return [f"finetune.validation is {name!r}; allowed: one of datasets ({', '.join(names)})."]
-    places = {d["name"]: os.path.realpath(d["path"]) for d in config["datasets"] if "path" in d}
-    same = [each for each in names if each != name and places.get(each) == places.get(name, 0)]
+    places = {dataset["name"]: list_places(dataset) for dataset in config["datasets"]}
+    same = [each for each in names if each != name and places[each] & places[name]]
     if same:
         return [
             f"finetune.validation is {name!r}, whose images are those of {same[0]!r}; allowed: a "

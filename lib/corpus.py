@@ -169,7 +169,11 @@ def decode_rgb(content: bytes) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """An image as RGB; of grey with 16 or 32 bits the upper ones, which `convert` would clip."""
+    """An image as RGB.
+
+    Grey of 16 bits, also where it is stored in 32, becomes its upper eight (`convert` would clip
+    it); stored in 32 and nowhere above 255, it counts as grey of 8 bits.
+    """
     if not image.mode.startswith("I"):
         return image.convert("RGB")
     grey = np.asarray(image)

@@ -1,5 +1,6 @@
 """Checks of the downstream datasets of a configuration, and the files that they ask a user for."""
 
+import os
 from pathlib import Path
 
 from lib.corpus_checks import check_shards, expand_shards
@@ -34,6 +35,14 @@ def list_dataset_files(datasets: list[dict], registry: dict[str, dict]) -> dict[
         for dataset in datasets
         for path, about in _list_files(dataset, registry).items()
     }
+
+
+def list_places(dataset: dict) -> set[str]:
+    """Where a dataset's images lie, however paths are spelled; nowhere if they are made here."""
+    paths = [dataset["path"]] if "path" in dataset else dataset.get("shards", [])
+    if check_shards(paths, "shards"):  # which is told elsewhere
+        return set()
+    return set(map(os.path.realpath, expand_shards(paths)))
 
 
 def _list_files(dataset: dict, registry: dict[str, dict]) -> dict[str, str]:

@@ -25,8 +25,8 @@ def select_device(name: str, index: int | None = None) -> torch.device:
         index: of a GPU that is held for this process already, among the visible ones.
 
     Raises:
-        ValueError: "cuda" without a GPU that PyTorch can use (it uses none where it was not built
-            for one that is visible: CUDA_VISIBLE_DEVICES hides it), or an unknown name.
+        ValueError: an unknown name, or "cuda" where PyTorch finds no GPU, or was not built for one
+            of the visible ones.
     """
     if not _wants_gpu(name):
         return torch.device("cpu")
@@ -80,7 +80,10 @@ def _find_problem() -> str | None:
     for index in _visible_gpus():
         if not is_supported(torch.cuda.get_device_capability(index), built):
             gpu = torch.cuda.get_device_name(index)
-            return f"this build of PyTorch ({', '.join(built)}) does not support GPU {index}, {gpu}"
+            return (
+                f"this build of PyTorch ({', '.join(built)}) does not support GPU {index}, {gpu} "
+                "(CUDA_VISIBLE_DEVICES can name the others)"
+            )
     return None
 
 

@@ -110,10 +110,10 @@ def start_processes(count: int, device: str) -> tuple[torch.device, Group]:
 
 
 def _leave() -> None:
-    """Leave the group, which waits for all; not after an error, for the others may be elsewhere.
+    """Leave the group, once all do. After an error do not wait for the others.
 
-    They would wait for this process, and it for them, until NCCL's watchdog ends it minutes later;
-    torchrun ends them as soon as this one is gone.
+    They may be in the middle of a step and wait for this process: both would stand still until
+    NCCL's watchdog ends them minutes later. torchrun ends them as soon as this one is gone.
     """
     if not hasattr(sys, "last_value"):  # of an error that ended the program
         distributed.destroy_process_group()

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 
 from lib.corpus_checks import check_shards, expand_shards
+from lib.dataset_checks import list_places
 
 
 def check_downstream(config: dict) -> list[str]:
@@ -54,10 +55,10 @@ def _check_training(name: str, dataset: dict, tested: dict[str, dict], config: d
                 f"{key} of dataset {name!r} is {dataset[key]!r}; allowed: {owner[key]!r}, as of "
                 f"{owner['name']!r}, which it is train_of."
             )
-    if "path" in dataset and "path" in owner and _is_same(dataset["path"], owner["path"]):
+    if list_places(dataset) & list_places(owner):
         problems.append(
-            f"path of dataset {name!r} is {dataset['path']!r}; allowed: another folder than that "
-            f"of {owner['name']!r}, which it is train_of."
+            f"dataset {name!r} has images of {owner['name']!r}, which it is train_of; allowed: "
+            "others than those that are tested."
         )
     neighbours = config["downstream"]["neighbours"]
     if dataset.get("images", neighbours) < neighbours:
@@ -66,11 +67,6 @@ def _check_training(name: str, dataset: dict, tested: dict[str, dict], config: d
             f"images of dataset {name!r}."
         )
     return problems
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two paths lead to one place, however they are spelled."""
-    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_pairs(pairs: dict, config: dict) -> list[str]:

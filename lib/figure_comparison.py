@@ -21,7 +21,7 @@ from lib.figures import (
     styled,
 )
 
-# scale and label
+# measure: scale, label
 MEASURES = {
     "accuracy": (100, "zero-shot accuracy (%)"),
     "silhouette": (1, "silhouette of the classes (cosine)"),

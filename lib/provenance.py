@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 import sys
-import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -134,21 +133,28 @@ def explain_changes(manifest: str | Path, config: dict) -> str | None:
     told = [f"{key} ({_show(before, key)}, now {_show(now, key)})" for key in changed]
     more = f" and {len(told) - 3} more" if told[3:] else ""
     return (
-        f"{manifest} is of another configuration: {', '.join(told[:3])}{more}. What that changes "
-        "runs again, unless it was computed from another folder than this: then add --forceall."
+        f"{manifest} was made with another configuration: {', '.join(told[:3])}{more}. Snakemake "
+        "reruns what that changes, but only if the results were computed from this working folder; "
+        "if they were not, add --forceall."
     )
 
 
 def _show(values: dict[str, Any], key: str) -> str:
-    return textwrap.shorten(str(values[key]), 40, placeholder="...") if key in values else "nothing"
+    text = str(values[key]) if key in values else "nothing"
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _flatten(value: dict, prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as one of dotted keys; lists are values."""
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings and lists of mappings as one mapping of paths, such as models[0].seed."""
+    if isinstance(value, dict):
+        parts = [(f"{prefix}.{key}".removeprefix("."), each) for key, each in value.items()]
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        parts = [(f"{prefix}[{place}]", each) for place, each in enumerate(value)]
+    else:
+        return {prefix: value}
     flat: dict[str, Any] = {}
-    for key, each in value.items():
-        name = f"{prefix}{key}"
-        flat |= _flatten(each, f"{name}.") if isinstance(each, dict) else {name: each}
+    for name, each in parts:
+        flat |= _flatten(each, name)
     return flat
 
 

@@ -94,7 +94,8 @@ def swap(neighbours: Neighbours, cs: float, strategy: str, seed: int, top_k: int
 
 def check_reached(swapped: Swap) -> None:
     """Raise ValueError if Cs was not reached: all that follows would bear a wrong rate."""
-    if swapped.cs - swapped.effective_cs > _SHORTFALL:
+    pairs = len(swapped.permutation)
+    if int(swapped.cs * pairs) / pairs - swapped.effective_cs > _SHORTFALL:
         raise ValueError(
             f"strategy {swapped.strategy!r}, Cs {swapped.cs:g}: {swapped.effective_cs:.4f} was "
             "reached, for the captions left are all the same to the text tower; expected values of "

@@ -438,6 +438,8 @@ def test_a_rate_that_is_not_reached_is_an_error(strategy):
     """Where 90 of 100 captions are one, no more than 20 can be swapped."""
     neighbours = find_neighbours(["no finding"] * 90 + make_distinct_captions(10, 1), 3, ALL_TERMS)
     check_reached(swap(neighbours, 0.2, "random", 0))
+    few = find_neighbours(make_distinct_captions(30, 1), 3, ALL_TERMS)
+    check_reached(swap(few, 0.09, strategy, 0))  # 2 of 30 captions, which is what there is
     with pytest.raises(ValueError, match=rf"'{strategy}', Cs 0\.8: 0\.\d+ was reached"):
         check_reached(swap(neighbours, 0.8, strategy, 0))
 

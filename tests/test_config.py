@@ -78,6 +78,7 @@ def test_studies_of_the_project_are_valid(root, name):
         (["results"], "~/study", r"results is '~/study'; allowed: a path that begins with neither"),
         (["data"], "$SCRATCH/data", r"data is '\$SCRATCH/data'; allowed: a path .* without '\$'"),
         (["results"], " ", r"results is ' '; allowed: a path"),
+        (["results"], "x\n", r"results is 'x\\n'; allowed: a path"),
         (
             ["seeds"],
             [2**63],
@@ -188,7 +189,7 @@ def test_images_are_not_tested_and_learned_from(config, root, tmp_path):
         {"kind": "image_folder", "path": "./birds/"},
     )
     config["datasets"] = [tested | {"name": "a"}, others | {"name": "b", "train_of": "a"}]
-    message = r"path of dataset 'b' is '\./birds/'; allowed: another folder than that of 'a'"
+    message = "dataset 'b' has images of 'a', which it is train_of; allowed: others"
     with pytest.raises(ValueError, match=message):
         check(config, root)
     config["datasets"] = [tested | {"name": "a"}, others | {"name": "b"}]

@@ -2,16 +2,19 @@
 
 import re
 
+import pandas as pd
 import pytest
 import torchvision.datasets
 import yaml
 
-from docs.update import format_reference, walk
+from docs.update import format_purest, format_reference, format_remedies, walk
+from lib.claims import name_pruning_claim
 from lib.config import check_config
 from lib.dataset_registry import REGISTRY, SCHEMA, read_registry
 from lib.figures import STRATEGY_NAMES
 from lib.purity import MEASURES
 from lib.swaps import STRATEGIES
+from lib.tables import write_table
 from tests.conftest import ROOT
 from tests.outputs import PAGE
 
@@ -36,6 +39,41 @@ def test_every_key_of_the_config_is_described(root):
     keys = list(walk(schema, schema))
     assert len(keys) > 60
     assert [key for key, _, meaning in keys if not meaning.endswith((".", ")"))] == []
+
+
+def test_the_readme_tells_where_purest_neurons_pay():
+    claim = name_pruning_claim("accuracy", "random ones")
+    row = {"claim": claim, "effect": 1.0, "low": 0.5, "high": 1.5, "verdict": "holds"}
+    models, datasets = ["", "clip", "clip", "laclip", "clip", "laclip"], ["", "", *"aabb"]
+    claims = pd.DataFrame([row] * 6).assign(model=models, dataset=datasets)
+    claims.loc[3, ["effect", "low", "verdict"]] = [-1.0, -3.5, "cannot be told"]
+    assert format_purest(claims).splitlines() == [
+        "| dataset | clip | laclip |",
+        "|---|---|---|",
+        "| a | +1.00 [+0.50, +1.50] * | -1.00 [-3.50, +1.50] |",
+        "| b | +1.00 [+0.50, +1.50] * | +1.00 [+0.50, +1.50] * |",
+    ]
+
+
+def test_the_readme_tells_what_remedies_restore(tmp_path):
+    """Of random swaps, from the control to swapped captions, and from there."""
+    head = {"model": "clip", "seed": 0, "dataset": "a", "silhouette": 0.25}
+    heads = [("none", 0.0, 0.75), ("similar", 0.5, 0.6), ("random", 0.5, 0.5)]
+    rows = [head | {"strategy": s, "cs": c, "accuracy": value} for s, c, value in heads]
+    write_table(tmp_path / "misalignment_accuracy.csv", rows)
+    rows = [
+        head | {"strategy": strategy, "cs": 0.5, "remedy": remedy, "accuracy": accuracy}
+        for strategy, accuracy in (("similar", 0.1), ("random", 0.625))
+        for remedy in ("dropped30", "filtered")
+    ]
+    rows.append(rows[-1] | {"dataset": "b", "accuracy": 0.375})
+    write_table(tmp_path / "remedies_accuracy.csv", rows)
+    assert format_remedies(tmp_path).splitlines() == [
+        "| model, Cs | change by swaps | then 30% of lowest cosine dropped "
+        "| then captions replaced |",
+        "|---|---|---|---|",
+        "| clip, 0.5 | -25.0, +0.0000 | +12.5, +0.0000 | +0.0, +0.0000 |",
+    ]
 
 
 def test_purity_columns_are_described():

@@ -175,7 +175,10 @@ def test_a_gpu_that_pytorch_was_not_built_for_is_not_taken(machine, monkeypatch,
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"])
     monkeypatch.setattr(torch.cuda, "get_device_capability", [(9, 0), (6, 1)].__getitem__)
     monkeypatch.setattr(torch.cuda, "get_device_name", ["NVIDIA H100", "GeForce 1080"].__getitem__)
-    problem = r"this build of PyTorch \(sm_75, sm_90\) does not support GPU 1, GeForce 1080"
+    problem = (
+        r"this build of PyTorch \(sm_75, sm_90\) does not support GPU 1, GeForce 1080 "
+        r"\(CUDA_VISIBLE_DEVICES can name the others\)"
+    )
     with pytest.raises(ValueError, match=f"device is 'cuda', but {problem}; use 'auto' or 'cpu'"):
         devices.select_device("cuda")
     with caplog.at_level("INFO"):

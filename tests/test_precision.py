@@ -41,10 +41,12 @@ def test_float32_is_the_towers_themselves(towers):
     assert set_precision(towers, "float32", CPU) is towers
 
 
-def test_bfloat16_is_for_a_gpu(towers, caplog):
+@pytest.mark.parametrize("is_native", [True, False])
+def test_bfloat16_is_for_a_gpu(towers, caplog, monkeypatch, is_native):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: is_native)
     reduced = set_precision(towers, "bfloat16", torch.device("cuda", 1))
     assert isinstance(reduced, Bfloat16Towers)
-    assert "bfloat16 is emulated on this GPU" in caplog.text  # there is none
+    assert ("bfloat16 is emulated on this GPU" in caplog.text) is not is_native
     with pytest.raises(ValueError, match="precision is 'bfloat16', which is for a GPU"):
         set_precision(towers, "bfloat16", CPU)
     with pytest.raises(ValueError, match="precision is 'half', expected 'float32' or 'bfloat16'"):

@@ -92,16 +92,26 @@ def test_versions_of_what_made_the_inputs_are_kept(tmp_path):
 
 
 def test_another_configuration_than_that_of_the_results_is_told(tmp_path):
-    config = {"seeds": [0, 1], "finetune": {"lr": 0.001, "betas": [0.9, 0.98]}, "device": "cpu"}
+    models = [{"name": "clip", "pretrain": {"seed": 0}}]
+    config = {
+        "models": models,
+        "seeds": [0, 1],
+        "finetune": {"lr": 0.001, "betas": [0.9, 0.98]},
+        "device": "cpu",
+    }
     manifest = tmp_path / "provenance.json"
     assert explain_changes(manifest, config) is None
     write_json(manifest, {"config": config})
     assert explain_changes(manifest, config) is None
+    other = [models[0] | {"pretrain": {"seed": 9}}]
+    found = explain_changes(manifest, config | {"models": other})
+    assert "configuration: models[0].pretrain.seed (0, now 9). " in found
     changed = {
+        "models": models,
         "seeds": [0, 1, 2],
         "finetune": {"lr": 0.1, "betas": [0.9, 0.98]},
         "page": {"neurons": 3},
     }
     found = explain_changes(manifest, changed)
     assert "seeds ([0, 1], now [0, 1, 2]), finetune.lr (0.001, now 0.1)," in found
-    assert "device (cpu, now nothing) and 1 more. What that changes runs again" in found
+    assert "device (cpu, now nothing) and 1 more. Snakemake reruns what that changes" in found

@@ -219,10 +219,15 @@ function comparePurest(measure, value, [, low, high]) {
 
 // --- Captions misaligned ---
 
-// As in the figures, a model has its colour and marker, a strategy its line and filling.
+// As in the figures, a model has its colour (and, up to three, its marker), a strategy its line and filling.
 const MODEL_COLOURS = ["blue", "vermillion", "purple", "sky", "black", "green", "orange"];
 const MODEL_MARKERS = ["circle", "square", "triangle"];
-const STRATEGY_LOOKS = [{ isFilled: true }, { isFilled: false, dash: "7 3" }];
+const STRATEGY_LOOKS = [
+  { isFilled: true },
+  { isFilled: false, dash: "7 3" },
+  { isFilled: true, dash: "2 2.5" },
+  { isFilled: false, dash: "7 3 2 3" },
+];
 const PRETRAINED = { colour: "var(--muted)", dash: "1.5 3", width: 1.8, name: "pretrained, before fine-tuning" };
 
 function findModelLook() {

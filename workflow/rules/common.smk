@@ -1,7 +1,6 @@
 # What the rules share: the checked config, paths and names. Functions stand in inputs.smk.
 import functools
 import itertools
-import json
 import os
 import re
 import sys
@@ -28,6 +27,7 @@ from lib.corpus_checks import expand_shards
 from lib.dataset_checks import list_dataset_files
 from lib.dataset_registry import choose_split, read_registry
 from lib.image_folder import fingerprint
+from lib.json_files import read_json
 from lib.model_checks import list_fetched_checkpoints, list_replicates, locate_checkpoint
 from lib.power import list_untellable
 from lib.provenance import code_hash, explain_changes

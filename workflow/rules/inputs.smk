@@ -64,9 +64,9 @@ def get_processes(stage):
 
 
 def get_decoders():
-    """Cores of a job whose GPU is sure: each decodes images, of which a GPU computes more than one core.
+    """Cores of a job of extraction: eight, if it surely has a GPU, which one core that decodes keeps idle.
 
-    `auto` may come to the CPU, where another number of cores can round otherwise.
+    With `auto`, one: it may come to the CPU, where another number of cores can round otherwise.
     """
     return 8 if config["device"] == "cuda" else 1
 

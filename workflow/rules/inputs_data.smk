@@ -45,10 +45,9 @@ def get_chunk_captions(wildcards):
     A chunk that has the features of every pair that its shards give needs no more, whatever the
     table comes to say: more shards, or more pairs of other shards, leave it as it is.
     """
-    captions = CAPTIONS
     origin = DATA / f"features/{wildcards.model}/{CORPUS}/images/{wildcards.chunk}.json"
-    is_complete = origin.exists() and json.loads(origin.read_text())["complete"]
-    return ancient(captions) if is_complete else captions
+    is_complete = origin.exists() and read_json(origin)["complete"]
+    return ancient(CAPTIONS) if is_complete else CAPTIONS
 
 
 def get_image_features():

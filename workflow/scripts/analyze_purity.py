@@ -271,7 +271,7 @@ def _format_comparison(row: dict[str, Any]) -> tuple[str, str, str, str]:
     answers = {HOLDS: "higher", DOES_NOT_HOLD: "lower"}
     answer = "the same" if low == high == 0 else answers.get(verdict(low, high), CANNOT_BE_TOLD)
     return (
-        f"{row['relative_change']:+.1%}",
+        "" if math.isnan(row["relative_change"]) else f"{row['relative_change']:+.1%}",
         f"{row['difference']:+.4f}",
         f"[{low:+.4f}, {high:+.4f}]",
         answer,
