@@ -7,11 +7,14 @@ quoted as usual, and its blank lines are no rows. Rows of a list are numbered fr
 import codecs
 import csv
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20  # bytes
 
@@ -155,10 +158,15 @@ def _iterate_tsv(path: str | Path, first: int, end: int | None) -> Iterator[list
 
 
 def _iterate_csv(path: str | Path, first: int, end: int | None) -> Iterator[list[str]]:
+    is_told = False
     with open(path, encoding="utf-8-sig", newline="") as stream:
-        yield from itertools.islice(
-            (row for row in csv.reader(stream, strict=True) if row), first, end
-        )
+        reader = csv.reader(stream, strict=True)
+        for row in itertools.islice(filter(None, reader), first, end):
+            if not is_told and any("\n" in cell for cell in row):
+                place = f"{path}, line {reader.line_num}"
+                logger.warning("%s ends a row of several lines: was a quote not closed?", place)
+                is_told = True
+            yield row
 
 
 def _read_parquet(

@@ -118,6 +118,17 @@ def test_a_parquet_file_that_is_none_is_an_error(tmp_path):
         count_rows(tmp_path / "t.parquet")
 
 
+def test_a_row_of_several_lines_is_told_once(tmp_path, caplog):
+    """Two quotes that were not closed make one row of all that lies between them."""
+    rows = ['"tall, a.png', "b,b.png", 'c",c.png', "d,d.png", '"two\nlines",e.png']
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    found = read_rows(tmp_path / "t.csv", 0, 3)
+    assert [len(row) for row in found] == [2, 2, 2]
+    assert [record.getMessage().split("t.csv, ")[1] for record in caplog.records] == [
+        "line 3 ends a row of several lines: was a quote not closed?"
+    ]
+
+
 def test_a_tsv_quotes_nothing_and_a_csv_does(tmp_path):
     (tmp_path / "t.tsv").write_bytes(b'"a\tb"\r\n"c\td\n')
     (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbf"a\nb",c\n\n"d""e",f\n\n')
