@@ -353,9 +353,10 @@ def set_cs_axis(axes: Axes, values: Iterable[float]) -> None:
     """
     values = sorted(set(values))
     span = (values[-1] - values[0]) or 1.0
+    room = 0.03 * max(len(f"{value:g}") for value in values)  # of a label, in a panel of two
     shown: list[float] = []
     for value in values:
-        if not shown or value - shown[-1] >= 0.09 * span:
+        if not shown or value - shown[-1] >= room * span:
             shown.append(value)
     axes.set_xticks(shown, [f"{value:g}" for value in shown])
     (left, right), margin = axes.dataLim.intervalx, 0.03 * span
