@@ -61,12 +61,12 @@ def update_readme(results: Path) -> None:
     for name in FIGURES:
         copy_figure(results / f"figures/{name}.png", name)
     readme, tables = ROOT / "README.md", results / "tables"
-    text = readme.read_text()
+    text, claims = readme.read_text(), read_claims(tables / "claims.csv")
     for block, content in (
         ("measured", format_measured(tables)),
-        ("purest", format_purest(read_claims(tables / "claims.csv"))),
+        ("purest", format_purest(claims)),
         ("remedies", format_remedies(tables)),
-        ("verdicts", format_verdicts(tables)),
+        ("verdicts", format_verdicts(claims)),
     ):
         text = replace_between(block, content, text)
     write_text(readme, text)
@@ -151,9 +151,8 @@ def replace_between(name: str, content: str, text: str) -> str:
     return re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{content}\n{end}", text, flags=re.DOTALL)
 
 
-def format_verdicts(tables: Path) -> str:
+def format_verdicts(claims: pd.DataFrame) -> str:
     """The headline verdicts as a table in Markdown."""
-    claims = read_claims(tables / "claims.csv")
     lines = ["| claim | verdict | effect [95% interval] | corrected p | varies over |"]
     lines += ["|---|---|---|---|---|"]
     for row in select_headlines(claims).to_dict("records"):

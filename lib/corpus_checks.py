@@ -46,14 +46,20 @@ def expand_shards(patterns: list[str]) -> list[str]:
     return [path for pattern in patterns for path in braceexpand(pattern)]
 
 
+def find_places(patterns: list[str]) -> list[str]:
+    """Where the paths of shards lead, however they are spelled; raises as `expand_shards`."""
+    return [os.path.realpath(path) for path in expand_shards(patterns)]
+
+
 def check_shards(patterns: list[str], key: str) -> list[str]:
     """Braces must match, and each path be named once; `key` is where the patterns stand."""
     try:
-        paths = expand_shards(patterns)
+        places = find_places(patterns)
     except UnbalancedBracesError as error:
         return [f"{key} is {patterns}: {error}; allowed: braces that are closed."]
-    times = Counter(map(os.path.realpath, paths))
-    twice = [path for path in paths if times[os.path.realpath(path)] > 1]
+    times = Counter(places)
+    named = zip(expand_shards(patterns), places, strict=True)
+    twice = [path for path, place in named if times[place] > 1]
     return [f"{key} has {twice[0]} twice; allowed: each path once."] if twice else []
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lib.corpus_checks import check_shards, expand_shards
+from lib.corpus_checks import check_shards, expand_shards, find_places
 from lib.dataset_registry import REGISTRY, list_files
 from lib.datasets import read_lines
 from lib.glyphs import TASKS
@@ -39,10 +39,12 @@ def list_dataset_files(datasets: list[dict], registry: dict[str, dict]) -> dict[
 
 def list_places(dataset: dict) -> set[str]:
     """Where a dataset's images lie, however paths are spelled; nowhere if they are made here."""
-    paths = [dataset["path"]] if "path" in dataset else dataset.get("shards", [])
-    if check_shards(paths, "shards"):  # which is told elsewhere
+    if "path" in dataset:
+        return {os.path.realpath(dataset["path"])}
+    try:
+        return set(find_places(dataset.get("shards", [])))
+    except ValueError:  # braces that do not match are told elsewhere
         return set()
-    return set(map(os.path.realpath, expand_shards(paths)))
 
 
 def _list_files(dataset: dict, registry: dict[str, dict]) -> dict[str, str]:

@@ -35,7 +35,7 @@ def score_detector(cosines: np.ndarray, is_swapped: np.ndarray, seed: int) -> di
         calibration_error, the mean difference between predicted and observed shares of swapped
         pairs over `BINS` bins of equal size; brier_skill, the share of the Brier score of a
         constant prediction that the detector saves; and, for figures, `aligned` and `swapped`
-        (counts between `EDGES`), `predicted` and `observed` (by bin of the calibration).
+        (counts between `EDGES`), `predicted`, `observed` and `sizes` (by bin of the calibration).
 
     Raises:
         ValueError: only one kind of pairs occurs.
@@ -60,6 +60,7 @@ def score_detector(cosines: np.ndarray, is_swapped: np.ndarray, seed: int) -> di
         "swapped": np.histogram(cosines[is_swapped], EDGES)[0].tolist(),
         "predicted": predicted.tolist(),
         "observed": observed.tolist(),
+        "sizes": sizes.tolist(),
     }
 
 

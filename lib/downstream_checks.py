@@ -1,9 +1,8 @@
 """Checks of a configuration's `downstream` and of the training images that it learns from."""
 
-import os
 from collections import Counter
 
-from lib.corpus_checks import check_shards, expand_shards
+from lib.corpus_checks import check_shards, expand_shards, find_places
 from lib.dataset_checks import list_places
 
 
@@ -84,8 +83,9 @@ def _check_pairs(pairs: dict, config: dict) -> list[str]:
     if pairs["kind"] == "shards":
         problems += check_shards(pairs["shards"], "downstream.pairs.shards")
         if not problems and corpus.get("kind") == "shards":
-            taken = set(map(os.path.realpath, expand_shards(corpus["shards"])))
-            shared = [p for p in expand_shards(pairs["shards"]) if os.path.realpath(p) in taken]
+            taken = set(find_places(corpus["shards"]))
+            named = zip(expand_shards(pairs["shards"]), find_places(pairs["shards"]), strict=True)
+            shared = [path for path, place in named if place in taken]
             problems += [
                 f"downstream.pairs.shards has {path}; allowed: shards that are not the corpus's."
                 for path in sorted(shared)[:1]

@@ -20,6 +20,7 @@ from lib.figures import (
     new_figure,
     place_legend,
     styled,
+    typeset_minus,
 )
 from lib.statistics import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 
@@ -37,7 +38,6 @@ LOOKS = {"published_effect": PUBLISHED, "published_other": OTHER}
 BEYOND = {"color": BLACK, "markersize": 4, "markerfacecolor": "white", "linestyle": "none"}
 OWN = {"color": INK, "marker": "o", "markersize": 2.4, "markerfacecolor": "white"}
 OWN |= {"markeredgewidth": 0.6, "linestyle": "none"}
-MINUS = "\N{MINUS SIGN}"
 BESIDE = 0.3  # rows: how far below the mean the effects of single models stand
 
 
@@ -144,7 +144,7 @@ def _draw_published(
             numbers = ", ".join(f"{value:+.3g}" for value in values)
             words = {"ha": side, "va": "center", "textcoords": "offset points", "fontsize": 6.5}
             shift = (5 if side == "left" else -5, 0)
-            axes.annotate(numbers.replace("-", MINUS), (edge, place), xytext=shift, **words)
+            axes.annotate(typeset_minus(numbers), (edge, place), xytext=shift, **words)
 
 
 def _handles(rows: Sequence[Mapping[str, Any]], is_any_beyond: bool) -> list:

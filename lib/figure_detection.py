@@ -115,19 +115,11 @@ def _draw_scores(figure, table: pd.DataFrame, shown: pd.DataFrame, cs: float) ->
 def observed_intervals(score: Mapping) -> np.ndarray:
     """Observed share of swapped pairs in each bin of the calibration, with Wilson's 95% interval.
 
-    The bins hold the half of the pairs that the regression was not fitted on, in equal parts.
-
     Args:
         score: from `lib.detection.score_detector`.
 
     Returns:
         (bins, 3) estimate, low and high.
     """
-    judged = -(-sum([*score["aligned"], *score["swapped"]]) // 2)
-    parts = np.array_split(np.arange(judged), len(score["observed"]))
-    return np.array(
-        [
-            wilson_interval(round(share * len(part)), len(part))
-            for share, part in zip(score["observed"], parts, strict=True)
-        ]
-    )
+    bins = zip(score["observed"], score["sizes"], strict=True)
+    return np.array([wilson_interval(round(share * size), size) for share, size in bins])

@@ -22,6 +22,7 @@ from lib.figures import (
     new_figure,
     place_legend,
     styled,
+    typeset_minus,
 )
 from lib.silhouette import silhouette_score
 
@@ -99,7 +100,7 @@ def draw_embeddings(
     for axes, item in zip(grid, models, strict=False):
         _draw_panel(axes, item.embeddings[rows], labels[rows], dict(zip(shown, looks, strict=True)))
         score = silhouette_score(item.embeddings, labels)
-        axes.set_title(f"{item.model}, silhouette {score:.3f}".replace(" -", " \N{MINUS SIGN}"))
+        axes.set_title(f"{item.model}, silhouette {typeset_minus(f'{score:.3f}')}")
     for axes in grid[len(models) :]:
         axes.set_visible(False)
     place_legend(figure, _handles(names, looks), "bottom")

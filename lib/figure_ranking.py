@@ -18,6 +18,7 @@ from lib.figures import (
     place_legend,
     style_handle,
     styled,
+    typeset_minus,
 )
 
 MARKS = {"raw": ("o", True), "filtered": ("s", False)}
@@ -95,8 +96,7 @@ def _write_correlations(axes: Axes, ranking: pd.DataFrame, scopes: list[str]) ->
     lines = []
     for scope in scopes:
         row = ranking[ranking["scope"] == scope].iloc[0]
-        numbers = f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-        numbers = numbers.replace("-", "\N{MINUS SIGN}")
+        numbers = typeset_minus(f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
         lines.append(
             Line2D([], [], linestyle="none", label=f"{scope.rpartition(', ')[2]}: {numbers}")
         )

@@ -162,6 +162,11 @@ def name_strategy(strategy: str) -> str:
     return STRATEGY_NAMES.get(strategy, strategy)
 
 
+def typeset_minus(numbers: str) -> str:
+    """Numbers with a minus sign where Python writes a hyphen."""
+    return numbers.replace("-", "\N{MINUS SIGN}")
+
+
 def list_shades(count: int) -> list[str]:
     """Colours from dark to light, for what has an order: viridis without its end."""
     return [to_hex(SHADES(place)) for place in np.linspace(0, 1, count)]
